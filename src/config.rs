@@ -1,0 +1,385 @@
+//! Every setting, read once. Nothing else in the crate reads the environment.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A value that never shows: `Debug` and `Display` print `***`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `value` out of sight.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one call that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Where the embedded services listen; they write it, [`Config`] reads it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Endpoints {
+    /// Kafka, `host:port`.
+    pub kafka: Option<String>,
+    /// PostgreSQL, a URL with the notebooks' role, its password and the database.
+    pub database_url: Option<Secret>,
+    /// The local Mastodon's base URL.
+    pub mastodon: Option<String>,
+    /// The local Mastodon's control address, a base URL.
+    pub mastodon_control: Option<String>,
+}
+
+impl Endpoints {
+    /// The file that holds the endpoints of one source below `state`.
+    pub fn file(state: &Path, source: &str) -> PathBuf {
+        state.join(source).join("endpoints.json")
+    }
+
+    /// Reads the file; a missing one means that nothing runs.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file exists and cannot be read or understood.
+    pub fn read(file: &Path) -> Result<Self> {
+        match std::fs::read(file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
+                Error::cannot(format!("understand {}", file.display()), e)
+                    .next("stop the services with `./spar services down`, remove the file and start them again")
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Error::cannot(format!("read {}", file.display()), e)),
+        }
+    }
+}
+
+/// The settings of a run: from the environment, else `.env`, else the embedded services, else a default.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The project's folder, the one that holds `notebooks/`.
+    pub home: PathBuf,
+    /// What the embedded services keep, the credentials too (`SPAR_STATE`, default `.spar/state`).
+    pub state: PathBuf,
+    /// What the set-up installs (`SPAR_TOOLS`, default `.spar/tools`).
+    pub tools: PathBuf,
+    /// `local` for generated toots, else the instance's host.
+    pub source: String,
+    /// The instance (`MASTODON_URL`), else the local one when it runs.
+    pub mastodon_url: Option<String>,
+    /// The local Mastodon's control address, when it runs and is used.
+    pub mastodon_control: Option<String>,
+    /// `MASTODON_ACCESS_TOKEN`, else the one that `jeton_access` saved for this instance.
+    pub access_token: Option<Secret>,
+    /// `KAFKA_BOOTSTRAP_SERVERS`, else the embedded broker.
+    pub kafka: Option<String>,
+    /// `DATABASE_URL`, else the embedded server.
+    pub database_url: Option<Secret>,
+    /// `KAFKA_TOPIC`, default `mastodon_stream`.
+    pub topic: String,
+    /// `KAFKA_PARTITIONS`, default 1.
+    pub partitions: i32,
+    /// `KAFKA_REPLICATION`, default 1.
+    pub replication: i32,
+    /// `SPAR_KEYWORDS`: keywords beside the 36 of the project, separated by commas.
+    pub extra_keywords: Vec<String>,
+    /// `SPAR_LANGUAGES`: primary language codes to keep, separated by commas, default `en`.
+    pub languages: Vec<String>,
+    /// `SPAR_WINDOW_SECONDS`: width of a window, default 3600.
+    pub window: Duration,
+    /// `SPAR_LATENESS_SECONDS`: how far the watermark lags behind the greatest event time, default 3600.
+    pub lateness: Duration,
+    /// `SPAR_IDLE_SECONDS`: a stream without a record for so long is idle and closes its windows, default 60.
+    pub idle: Duration,
+    /// `SPAR_LISTEN_SECONDS`: how long the bounded step of partie1 listens to a real instance, default 120.
+    pub listen: Duration,
+    /// `SPAR_ACTIVE_OVER`: active users have more toots than this, default 2.
+    pub active_over: u32,
+    /// `SPAR_HEATMAP_OVER`: the heat map shows users with more toots than this, default 5.
+    pub heatmap_over: u32,
+    /// `SPAR_TRAINING_FILE`: labelled tweets, default `data/tweets_dataset.csv` when it is there.
+    pub training_file: Option<PathBuf>,
+    /// `SPAR_SEED`: for sampling and splitting, default 42.
+    pub seed: u64,
+    /// `SPAR_LOCAL_SEED`: the local Mastodon's timeline, default 42.
+    pub local_seed: u64,
+    /// `SPAR_LOCAL_SPEED`: event seconds per second of the local Mastodon; `max` (default) sends as fast as the socket takes.
+    pub local_speed: Option<f64>,
+    /// `SPAR_LOCAL_STATUSES`: statuses in a slice of the local timeline, default 20000.
+    pub local_statuses: u32,
+}
+
+impl Config {
+    /// Reads the environment and, below it, the `.env` file of the project.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting has a value that cannot be understood, and names it.
+    pub fn from_env() -> Result<Self> {
+        let home = home()?;
+        let mut settings: BTreeMap<String, String> = BTreeMap::new();
+        let file = home.join(".env");
+        if file.exists() {
+            let cannot = |e: dotenvy::Error| {
+                Error::cannot(format!("read {}", file.display()), e).next("write one KEY=value per line").invalid()
+            };
+            for pair in dotenvy::from_path_iter(&file).map_err(cannot)? {
+                let (key, value) = pair.map_err(cannot)?;
+                settings.insert(key, value);
+            }
+        }
+        settings.extend(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
+        Self::from_settings(&home, |key| settings.get(key).cloned())
+    }
+
+    /// The same from any source of settings: `get` answers for a key. An empty value counts as absent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting has a value that cannot be understood, and names it.
+    pub fn from_settings(home: &Path, get: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let get = |key: &str| get(key).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let path = |key: &str| get(key).map(|p| home.join(p));
+        let state = path("SPAR_STATE").unwrap_or_else(|| home.join(".spar/state"));
+        let mastodon_url = get("MASTODON_URL").map(|u| u.trim_end_matches('/').to_owned());
+        let source = match &mastodon_url {
+            None => "local".to_owned(),
+            Some(url) => source_of(url)?,
+        };
+        let running = Endpoints::read(&Endpoints::file(&state, &source))?;
+        let access_token = match get("MASTODON_ACCESS_TOKEN") {
+            Some(token) => Some(Secret::new(token)),
+            None => Credentials::read(&Credentials::file(&state, &source))?.access_token,
+        };
+        let local_mastodon = mastodon_url.is_none();
+        Ok(Self {
+            home: home.to_owned(),
+            tools: path("SPAR_TOOLS").unwrap_or_else(|| home.join(".spar/tools")),
+            mastodon_url: mastodon_url.or(running.mastodon),
+            mastodon_control: running.mastodon_control.filter(|_| local_mastodon),
+            access_token,
+            kafka: get("KAFKA_BOOTSTRAP_SERVERS").or(running.kafka),
+            database_url: get("DATABASE_URL").map(Secret::new).or(running.database_url),
+            topic: get("KAFKA_TOPIC").unwrap_or_else(|| "mastodon_stream".into()),
+            partitions: number(&get, "KAFKA_PARTITIONS", 1, 1, 1024)?,
+            replication: number(&get, "KAFKA_REPLICATION", 1, 1, 16)?,
+            extra_keywords: list(get("SPAR_KEYWORDS")),
+            languages: match list(get("SPAR_LANGUAGES")) {
+                empty if empty.is_empty() => vec!["en".into()],
+                some => some.iter().map(|l| l.to_lowercase()).collect(),
+            },
+            window: seconds(&get, "SPAR_WINDOW_SECONDS", 3600, 86_400 * 7)?,
+            lateness: seconds(&get, "SPAR_LATENESS_SECONDS", 3600, 86_400 * 7)?,
+            idle: seconds(&get, "SPAR_IDLE_SECONDS", 60, 86_400)?,
+            listen: seconds(&get, "SPAR_LISTEN_SECONDS", 120, 86_400)?,
+            active_over: number(&get, "SPAR_ACTIVE_OVER", 2, 0, u32::MAX)?,
+            heatmap_over: number(&get, "SPAR_HEATMAP_OVER", 5, 0, u32::MAX)?,
+            training_file: path("SPAR_TRAINING_FILE"),
+            seed: number(&get, "SPAR_SEED", 42, 0, u64::MAX)?,
+            local_seed: number(&get, "SPAR_LOCAL_SEED", 42, 0, u64::MAX)?,
+            local_speed: match get("SPAR_LOCAL_SPEED").as_deref() {
+                None | Some("max") => None,
+                Some(_) => Some(number(&get, "SPAR_LOCAL_SPEED", 1.0, 0.001, 1e9)?),
+            },
+            local_statuses: number(&get, "SPAR_LOCAL_STATUSES", 20_000, 1, 10_000_000)?,
+            source,
+            state,
+        })
+    }
+
+    /// What the embedded services of this source keep.
+    pub fn source_state(&self) -> PathBuf {
+        self.state.join(&self.source)
+    }
+
+    /// True when the toots are generated by the local Mastodon.
+    pub fn is_local(&self) -> bool {
+        self.source == "local"
+    }
+
+    /// Kafka's address.
+    ///
+    /// # Errors
+    ///
+    /// Fails if none is set and the embedded broker does not run.
+    pub fn kafka(&self) -> Result<&str> {
+        self.kafka.as_deref().ok_or_else(|| absent("Kafka", "KAFKA_BOOTSTRAP_SERVERS"))
+    }
+
+    /// The database's URL.
+    ///
+    /// # Errors
+    ///
+    /// Fails if none is set and the embedded server does not run.
+    pub fn database_url(&self) -> Result<&Secret> {
+        self.database_url.as_ref().ok_or_else(|| absent("PostgreSQL", "DATABASE_URL"))
+    }
+
+    /// The instance's base URL.
+    ///
+    /// # Errors
+    ///
+    /// Fails if none is set and the local Mastodon does not run.
+    pub fn mastodon_url(&self) -> Result<&str> {
+        self.mastodon_url.as_deref().ok_or_else(|| absent("Mastodon", "MASTODON_URL"))
+    }
+
+    /// The access token.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none for this instance.
+    pub fn access_token(&self) -> Result<&Secret> {
+        self.access_token.as_ref().ok_or_else(|| {
+            Error::cannot(format!("use {}", self.source), "there is no access token for it")
+                .next("run the notebooks create_app and jeton_access, or set MASTODON_ACCESS_TOKEN in .env")
+                .refused()
+        })
+    }
+}
+
+/// What `create_app` and `jeton_access` keep for one instance, in a file only its owner can read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Credentials {
+    /// The application's id.
+    pub client_id: Option<Secret>,
+    /// The application's secret.
+    pub client_secret: Option<Secret>,
+    /// The redirect address it was registered with.
+    pub redirect_uri: Option<String>,
+    /// The scopes it was registered with.
+    pub scopes: Option<String>,
+    /// The user's token.
+    pub access_token: Option<Secret>,
+}
+
+impl Credentials {
+    /// The file of one instance: another instance never overwrites it.
+    pub fn file(state: &Path, source: &str) -> PathBuf {
+        state.join(source).join("credentials.json")
+    }
+
+    /// Reads the file; a missing one is empty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file exists and cannot be read or understood.
+    pub fn read(file: &Path) -> Result<Self> {
+        match std::fs::read(file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
+                Error::cannot(format!("understand {}", file.display()), format!("line {}", e.line()))
+                    .next("remove it, then run create_app and jeton_access again")
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Error::cannot(format!("read {}", file.display()), e)),
+        }
+    }
+
+    /// Writes the file, readable by its owner only, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder cannot be written.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        write_private(file, &serde_json::to_vec_pretty(self).map_err(|e| Error::cannot("write credentials", e))?)
+    }
+}
+
+/// Writes `bytes` to a file of mode 0600 beside `file`, then renames it: readers see the old or the new, never half.
+pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let cannot = |e: std::io::Error| Error::cannot(format!("write {}", file.display()), e);
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    let fresh = file.with_extension(format!("new-{}", std::process::id()));
+    let mut out =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(cannot)?;
+    out.write_all(bytes).and_then(|()| out.sync_all()).map_err(cannot)?;
+    std::fs::rename(&fresh, file).map_err(cannot)
+}
+
+/// The project's folder: `SPAR_HOME`, else the nearest folder upwards that holds `notebooks/` and `Cargo.toml`.
+fn home() -> Result<PathBuf> {
+    if let Some(home) = std::env::var_os("SPAR_HOME").filter(|h| !h.is_empty()) {
+        return Ok(PathBuf::from(home));
+    }
+    let here = std::env::current_dir().map_err(|e| Error::cannot("find the current folder", e))?;
+    here.ancestors()
+        .find(|folder| folder.join("notebooks").is_dir() && folder.join("Cargo.toml").is_file())
+        .map(Path::to_owned)
+        .ok_or_else(|| {
+            Error::cannot(
+                format!("find the project above {}", here.display()),
+                "no folder with notebooks/ and Cargo.toml",
+            )
+            .next("start from the project's folder, or set SPAR_HOME to it")
+            .invalid()
+        })
+}
+
+/// The host (and port, when it is not the usual one) of an instance: the name its data are kept under.
+fn source_of(url: &str) -> Result<String> {
+    let bad =
+        |why: String| Error::cannot("use MASTODON_URL", why).next("write it as https://mastodon.example").invalid();
+    let parsed = url::Url::parse(url).map_err(|e| bad(e.to_string()))?;
+    let host = parsed.host_str().ok_or_else(|| bad("it names no host".into()))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(bad(format!("its scheme is {:?}", parsed.scheme())));
+    }
+    Ok(match parsed.port() {
+        Some(port) => format!("{host}_{port}"),
+        None => host.to_owned(),
+    })
+}
+
+fn absent(what: &str, key: &str) -> Error {
+    Error::cannot(format!("reach {what}"), format!("{key} is not set and the embedded services do not run"))
+        .next("start them with `./spar services up`")
+        .transient()
+}
+
+fn list(value: Option<String>) -> Vec<String> {
+    value.unwrap_or_default().split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+fn number<T>(get: &impl Fn(&str) -> Option<String>, key: &str, default: T, low: T, high: T) -> Result<T>
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
+    let Some(text) = get(key) else {
+        return Ok(default);
+    };
+    match text.parse::<T>() {
+        Ok(n) if n >= low && n <= high => Ok(n),
+        _ => Err(Error::cannot(format!("use {key}={text}"), format!("a number from {low} to {high} is wanted"))
+            .next("change it in the environment or in .env")
+            .invalid()),
+    }
+}
+
+fn seconds(get: &impl Fn(&str) -> Option<String>, key: &str, default: u64, high: u64) -> Result<Duration> {
+    Ok(Duration::from_secs(number(get, key, default, 1, high)?))
+}

@@ -1,0 +1,3 @@
+//! The behaviour of `spar`, seen through its public interface; services are real ones.
+
+mod timestamp;
