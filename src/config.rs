@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -319,6 +320,24 @@ pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(cannot)?;
     out.write_all(bytes).and_then(|()| out.sync_all()).map_err(cannot)?;
     std::fs::rename(&fresh, file).map_err(cannot)
+}
+
+/// The Python that makes the project's environment: `SPAR_PYTHON`, else `python3`.
+pub(crate) fn python() -> OsString {
+    std::env::var_os("SPAR_PYTHON").filter(|p| !p.is_empty()).unwrap_or_else(|| "python3".into())
+}
+
+/// Where a Java may be: `JAVA_HOME`, then the search path.
+pub(crate) fn java_candidates() -> Vec<PathBuf> {
+    let home = std::env::var_os("JAVA_HOME").filter(|h| !h.is_empty()).map(|h| PathBuf::from(h).join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    home.into_iter().chain(std::env::split_paths(&path)).map(|f| f.join("java")).filter(|j| j.is_file()).collect()
+}
+
+/// The search path with `folder` in front.
+pub(crate) fn path_with(folder: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path))).unwrap_or(path)
 }
 
 /// The project's folder: `SPAR_HOME`, else the nearest folder upwards that holds `notebooks/` and `Cargo.toml`.
