@@ -25,6 +25,7 @@ pub(crate) fn plan(site: Site<'_>, ports: Vec<u16>) -> Result<Plan> {
     let bin = binaries(site.config)?;
     let data = folder.join("data");
     let privilege = Privilege::find(&bin.join("postgres"))?;
+    privilege.admit(&[&site.config.state, &site.config.source_state(), &folder])?;
     if !data.join("PG_VERSION").exists() {
         initialise(site.config, &folder, &bin, &privilege)?;
     }
