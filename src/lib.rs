@@ -5,6 +5,7 @@
 //! # Layout, in reading order
 //!
 //! * [`config`], [`error`], [`timestamp`]: settings, failures, event time
+//! * [`services`], [`preflight`]: the embedded Kafka, PostgreSQL and Mastodon; is everything there?
 
 pub mod config;
 pub mod error;
@@ -13,7 +14,11 @@ pub mod timestamp;
 pub mod display;
 pub mod job;
 
+pub(crate) mod kafka;
 pub mod postgres;
+
+pub mod preflight;
+pub mod services;
 
 mod runtime;
 
@@ -25,6 +30,7 @@ pub use timestamp::Timestamp;
 
 /// What a notebook's opening cell brings in.
 pub mod prelude {
+    pub use crate::preflight;
     pub use crate::{Config, Error, Job, Report, Result, Table, Timestamp, Until};
     #[cfg(not(spar_types))]
     pub use polars::prelude::*;

@@ -43,6 +43,12 @@ pub(crate) fn database_name(url: &Secret) -> Result<String> {
     })
 }
 
+/// `host:port` of the server that the URL names.
+pub(crate) fn address(url: &Secret) -> Result<String> {
+    let settings = parse(url)?;
+    Ok(host_and_port(&settings))
+}
+
 fn parse(url: &Secret) -> Result<tokio_postgres::Config> {
     // The client knows `require`, and rustls always verifies: the stricter words mean the same here.
     let text =
@@ -63,6 +69,15 @@ fn parse(url: &Secret) -> Result<tokio_postgres::Config> {
 
 /// Who is asked, without the password.
 fn place(settings: &tokio_postgres::Config) -> String {
+    format!(
+        "PostgreSQL at {} (database {}, role {})",
+        host_and_port(settings),
+        settings.get_dbname().unwrap_or("?"),
+        settings.get_user().unwrap_or("?")
+    )
+}
+
+fn host_and_port(settings: &tokio_postgres::Config) -> String {
     let host = match settings.get_hosts().first() {
         Some(Host::Tcp(name)) => name.clone(),
         #[cfg(unix)]
@@ -70,11 +85,7 @@ fn place(settings: &tokio_postgres::Config) -> String {
         None => "?".into(),
     };
     let port = settings.get_ports().first().copied().unwrap_or(5432);
-    format!(
-        "PostgreSQL at {host}:{port} (database {}, role {})",
-        settings.get_dbname().unwrap_or("?"),
-        settings.get_user().unwrap_or("?")
-    )
+    format!("{host}:{port}")
 }
 
 fn tls() -> Result<MakeRustlsConnect> {

@@ -1,0 +1,3 @@
+//! Kafka: the only place that names its client.
+
+pub(crate) mod probe;
