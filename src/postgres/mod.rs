@@ -1,6 +1,10 @@
 //! PostgreSQL: the only place that names its client.
 
 pub(crate) mod connect;
+pub(crate) mod read;
+mod results;
+pub(crate) mod snapshot;
+mod value;
 
 use crate::config::Config;
 use crate::error::Result;
