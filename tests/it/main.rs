@@ -1,3 +1,8 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod display;
+mod history;
+mod plots;
+mod read;
 mod timestamp;
+mod world;
