@@ -6,6 +6,9 @@
 //!
 //! * [`config`], [`error`], [`timestamp`]: settings, failures, event time
 //! * [`services`], [`preflight`]: the embedded Kafka, PostgreSQL and Mastodon; is everything there?
+//! * [`display`], [`job`]: values that show themselves, work that goes on
+//! * [`postgres`]: the tables
+//! * [`batch`], [`charts`], [`plots`]: questions about the history, and pictures of it
 
 pub mod config;
 pub mod error;
@@ -19,11 +22,16 @@ pub mod postgres;
 
 pub mod preflight;
 pub mod services;
+pub mod batch;
+pub mod charts;
+pub mod plots;
 
 mod runtime;
 
+pub use batch::{History, Question, Scope};
+pub use charts::Charts;
 pub use config::Config;
-pub use display::{Report, Table};
+pub use display::{Figure, Report, Table};
 pub use error::{Error, Result};
 pub use job::{Job, Until};
 pub use timestamp::Timestamp;
@@ -32,6 +40,11 @@ pub use timestamp::Timestamp;
 pub mod prelude {
     pub use crate::preflight;
     pub use crate::{Config, Error, Job, Report, Result, Table, Timestamp, Until};
+    pub use crate::postgres::Store;
+    pub use crate::{
+        Charts, Config, Error, Figure, History, Job, Question, Report, Result, Scope, Table, Timestamp, Until,
+    };
+    pub use crate::{batch, plots};
     #[cfg(not(spar_types))]
     pub use polars::prelude::*;
 }

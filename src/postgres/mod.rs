@@ -2,6 +2,10 @@
 
 pub(crate) mod connect;
 pub(crate) mod probe;
+pub(crate) mod read;
+mod results;
+pub(crate) mod snapshot;
+mod value;
 
 use crate::config::Config;
 use crate::error::Result;

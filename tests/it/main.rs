@@ -2,4 +2,9 @@
 
 mod services;
 mod support;
+mod display;
+mod history;
+mod plots;
+mod read;
 mod timestamp;
+mod world;
