@@ -5,6 +5,8 @@
 //! # Layout, in reading order
 //!
 //! * [`config`], [`error`], [`timestamp`]: settings, failures, event time
+//! * [`stream`]: records, clean text, windows, watermarks and averages, pure
+//! * [`kafka`], [`postgres`], [`pipeline`]: the edges, and the run that joins them
 
 pub mod config;
 pub mod error;
@@ -13,6 +15,10 @@ pub mod timestamp;
 pub mod display;
 pub mod job;
 
+pub mod stream;
+
+pub mod kafka;
+pub mod pipeline;
 pub mod postgres;
 
 mod runtime;
@@ -21,11 +27,14 @@ pub use config::Config;
 pub use display::{Report, Table};
 pub use error::{Error, Result};
 pub use job::{Job, Until};
+pub use pipeline::Pipeline;
+pub use postgres::Store;
 pub use timestamp::Timestamp;
 
 /// What a notebook's opening cell brings in.
 pub mod prelude {
-    pub use crate::{Config, Error, Job, Report, Result, Table, Timestamp, Until};
+    pub use crate::stream::clean;
+    pub use crate::{Config, Error, Job, Pipeline, Report, Result, Store, Table, Timestamp, Until};
     #[cfg(not(spar_types))]
     pub use polars::prelude::*;
 }

@@ -1,0 +1,10 @@
+//! Kafka: the only place that names its client.
+
+mod consumer;
+
+pub(crate) use consumer::{Consumer, Polled};
+
+/// The topic of gaps in the stream, beside the topic of toots: `mastodon_gaps`.
+pub fn gaps_topic(topic: &str) -> String {
+    format!("{}_gaps", topic.strip_suffix("_stream").unwrap_or(topic))
+}
