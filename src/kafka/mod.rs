@@ -1,8 +1,10 @@
 //! Kafka: the only place that names its client.
 
 mod consumer;
+mod loader;
 
 pub(crate) use consumer::{Consumer, Polled};
+pub use loader::{Loader, Raw};
 
 /// The topic of gaps in the stream, beside the topic of toots: `mastodon_gaps`.
 pub fn gaps_topic(topic: &str) -> String {
