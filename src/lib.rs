@@ -9,6 +9,8 @@
 //! * [`display`], [`job`]: values that show themselves, work that goes on
 //! * [`postgres`]: the tables
 //! * [`batch`], [`charts`], [`plots`]: questions about the history, and pictures of it
+//! * [`stream`]: records, clean text, windows, watermarks and averages, pure
+//! * [`kafka`], [`postgres`], [`pipeline`]: the edges, and the run that joins them
 
 pub mod config;
 pub mod error;
@@ -18,6 +20,10 @@ pub mod display;
 pub mod job;
 
 pub(crate) mod kafka;
+pub mod stream;
+
+pub mod kafka;
+pub mod pipeline;
 pub mod postgres;
 
 pub mod preflight;
@@ -34,6 +40,8 @@ pub use config::Config;
 pub use display::{Figure, Report, Table};
 pub use error::{Error, Result};
 pub use job::{Job, Until};
+pub use pipeline::Pipeline;
+pub use postgres::Store;
 pub use timestamp::Timestamp;
 
 /// What a notebook's opening cell brings in.
@@ -45,6 +53,8 @@ pub mod prelude {
         Charts, Config, Error, Figure, History, Job, Question, Report, Result, Scope, Table, Timestamp, Until,
     };
     pub use crate::{batch, plots};
+    pub use crate::stream::clean;
+    pub use crate::{Config, Error, Job, Pipeline, Report, Result, Store, Table, Timestamp, Until};
     #[cfg(not(spar_types))]
     pub use polars::prelude::*;
 }

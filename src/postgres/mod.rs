@@ -1,11 +1,22 @@
 //! PostgreSQL: the only place that names its client.
 
+mod aggregates;
 pub(crate) mod connect;
 pub(crate) mod probe;
 pub(crate) mod read;
 mod results;
 pub(crate) mod snapshot;
 mod value;
+mod copy;
+pub(crate) mod ledger;
+mod rows;
+mod run;
+mod schema;
+mod sink;
+
+pub(crate) use schema::about;
+pub(crate) use sink::{Committed, Outcome, Sink, may_write};
+pub use sink::{Fault, Hook, Phases, Step};
 
 use crate::config::Config;
 use crate::error::Result;
