@@ -5,6 +5,7 @@
 //! # Layout, in reading order
 //!
 //! * [`config`], [`error`], [`timestamp`]: settings, failures, event time
+//! * [`sentiment`]: labelled texts → tokens → numbers → a model → scored toots
 
 pub mod config;
 pub mod error;
@@ -14,6 +15,8 @@ pub mod display;
 pub mod job;
 
 pub mod postgres;
+
+pub mod sentiment;
 
 mod runtime;
 
@@ -25,6 +28,8 @@ pub use timestamp::Timestamp;
 
 /// What a notebook's opening cell brings in.
 pub mod prelude {
+    pub use crate::postgres::scoring::Scoring;
+    pub use crate::sentiment;
     pub use crate::{Config, Error, Job, Report, Result, Table, Timestamp, Until};
     #[cfg(not(spar_types))]
     pub use polars::prelude::*;

@@ -1,6 +1,7 @@
 //! PostgreSQL: the only place that names its client.
 
 pub(crate) mod connect;
+pub mod scoring;
 
 use crate::config::Config;
 use crate::error::Result;

@@ -1,3 +1,5 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod dataset;
 mod timestamp;
+mod tokens;
