@@ -11,6 +11,7 @@
 //! * [`batch`], [`charts`], [`plots`]: questions about the history, and pictures of it
 //! * [`stream`]: records, clean text, windows, watermarks and averages, pure
 //! * [`kafka`], [`postgres`], [`pipeline`]: the edges, and the run that joins them
+//! * [`sentiment`]: labelled texts → tokens → numbers → a model → scored toots
 
 pub mod config;
 pub mod error;
@@ -31,6 +32,7 @@ pub mod services;
 pub mod batch;
 pub mod charts;
 pub mod plots;
+pub mod sentiment;
 
 mod runtime;
 
@@ -47,6 +49,8 @@ pub use timestamp::Timestamp;
 /// What a notebook's opening cell brings in.
 pub mod prelude {
     pub use crate::preflight;
+    pub use crate::postgres::scoring::Scoring;
+    pub use crate::sentiment;
     pub use crate::{Config, Error, Job, Report, Result, Table, Timestamp, Until};
     pub use crate::postgres::Store;
     pub use crate::{

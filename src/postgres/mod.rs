@@ -17,6 +17,7 @@ mod sink;
 pub(crate) use schema::about;
 pub(crate) use sink::{Committed, Outcome, Sink, may_write};
 pub use sink::{Fault, Hook, Phases, Step};
+pub mod scoring;
 
 use crate::config::Config;
 use crate::error::Result;

@@ -16,3 +16,6 @@ mod sink;
 mod support;
 mod timestamp;
 mod window;
+mod dataset;
+mod timestamp;
+mod tokens;
