@@ -5,6 +5,8 @@
 //! # Layout, in reading order
 //!
 //! * [`config`], [`error`], [`timestamp`]: settings, failures, event time
+//! * [`toot`]: from a status to the message that travels
+//! * [`mastodon`], [`kafka`], [`ingest`]: the stream, the topic, and what lies between
 
 pub mod config;
 pub mod error;
@@ -13,6 +15,14 @@ pub mod timestamp;
 pub mod display;
 pub mod job;
 
+pub mod toot;
+
+pub mod mastodon;
+
+pub mod kafka;
+
+pub mod ingest;
+
 pub mod postgres;
 
 mod runtime;
@@ -20,12 +30,18 @@ mod runtime;
 pub use config::Config;
 pub use display::{Report, Table};
 pub use error::{Error, Result};
+pub use ingest::{Ingest, Journal};
 pub use job::{Job, Until};
+pub use kafka::Producer;
+pub use mastodon::Mastodon;
 pub use timestamp::Timestamp;
 
 /// What a notebook's opening cell brings in.
 pub mod prelude {
-    pub use crate::{Config, Error, Job, Report, Result, Table, Timestamp, Until};
+    pub use crate::mastodon::oauth;
+    pub use crate::toot::{Keywords, html_to_text};
+    pub use crate::{Config, Error, Ingest, Job, Journal, Mastodon, Producer, Report, Result, Table, Timestamp, Until};
+    pub use crate::{kafka, mastodon, toot};
     #[cfg(not(spar_types))]
     pub use polars::prelude::*;
 }
