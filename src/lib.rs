@@ -12,6 +12,8 @@
 //! * [`stream`]: records, clean text, windows, watermarks and averages, pure
 //! * [`kafka`], [`postgres`], [`pipeline`]: the edges, and the run that joins them
 //! * [`sentiment`]: labelled texts → tokens → numbers → a model → scored toots
+//! * [`toot`]: from a status to the message that travels
+//! * [`mastodon`], [`kafka`], [`ingest`]: the stream, the topic, and what lies between
 
 pub mod config;
 pub mod error;
@@ -25,6 +27,14 @@ pub mod stream;
 
 pub mod kafka;
 pub mod pipeline;
+pub mod toot;
+
+pub mod mastodon;
+
+pub mod kafka;
+
+pub mod ingest;
+
 pub mod postgres;
 
 pub mod preflight;
@@ -41,9 +51,12 @@ pub use charts::Charts;
 pub use config::Config;
 pub use display::{Figure, Report, Table};
 pub use error::{Error, Result};
+pub use ingest::{Ingest, Journal};
 pub use job::{Job, Until};
 pub use pipeline::Pipeline;
 pub use postgres::Store;
+pub use kafka::Producer;
+pub use mastodon::Mastodon;
 pub use timestamp::Timestamp;
 
 /// What a notebook's opening cell brings in.
@@ -59,6 +72,10 @@ pub mod prelude {
     pub use crate::{batch, plots};
     pub use crate::stream::clean;
     pub use crate::{Config, Error, Job, Pipeline, Report, Result, Store, Table, Timestamp, Until};
+    pub use crate::mastodon::oauth;
+    pub use crate::toot::{Keywords, html_to_text};
+    pub use crate::{Config, Error, Ingest, Job, Journal, Mastodon, Producer, Report, Result, Table, Timestamp, Until};
+    pub use crate::{kafka, mastodon, toot};
     #[cfg(not(spar_types))]
     pub use polars::prelude::*;
 }

@@ -19,3 +19,7 @@ mod window;
 mod dataset;
 mod timestamp;
 mod tokens;
+mod keywords;
+mod sse;
+mod timestamp;
+mod toot;
