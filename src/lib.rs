@@ -5,6 +5,7 @@
 //! # Layout, in reading order
 //!
 //! * [`config`], [`error`], [`timestamp`]: settings, failures, event time
+//! * [`local`]: the local Mastodon: generated toots behind the same API, and what should become of them
 
 pub mod config;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod timestamp;
 pub mod display;
 pub mod job;
 
+pub mod local;
 pub mod postgres;
 
 mod runtime;
