@@ -14,6 +14,7 @@
 //! * [`sentiment`]: labelled texts → tokens → numbers → a model → scored toots
 //! * [`toot`]: from a status to the message that travels
 //! * [`mastodon`], [`kafka`], [`ingest`]: the stream, the topic, and what lies between
+//! * [`local`]: the local Mastodon: generated toots behind the same API, and what should become of them
 
 pub mod config;
 pub mod error;
@@ -35,6 +36,7 @@ pub mod kafka;
 
 pub mod ingest;
 
+pub mod local;
 pub mod postgres;
 
 pub mod preflight;

@@ -6,6 +6,7 @@ mod display;
 mod history;
 mod plots;
 mod read;
+mod local;
 mod timestamp;
 mod world;
 mod clean;

@@ -1,0 +1,8 @@
+//! The local Mastodon, seen as its clients see it: over the wire, byte by byte where it matters.
+
+mod client;
+mod generator;
+mod oauth;
+mod oracle;
+mod stream;
+mod timelines;
