@@ -360,17 +360,12 @@ pub(crate) fn python() -> OsString {
     std::env::var_os("SPAR_PYTHON").filter(|p| !p.is_empty()).unwrap_or_else(|| "python3".into())
 }
 
-/// Where a Java may be: `JAVA_HOME`, then the search path.
-pub(crate) fn java_candidates() -> Vec<PathBuf> {
-    let home = std::env::var_os("JAVA_HOME").filter(|h| !h.is_empty()).map(|h| PathBuf::from(h).join("bin"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    home.into_iter().chain(std::env::split_paths(&path)).map(|f| f.join("java")).filter(|j| j.is_file()).collect()
-}
-
 /// The search path with `folder` in front.
 pub(crate) fn path_with(folder: &Path) -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path))).unwrap_or(path)
+}
+
 /// This very program, which the services are launched with.
 ///
 /// # Errors

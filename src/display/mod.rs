@@ -24,6 +24,22 @@ pub fn say(line: impl AsRef<str>) {
     let _ = out.flush();
 }
 
+/// Asks the person at the notebook for a line, typed unseen; empty when nobody can answer.
+///
+/// Waits as long as the prompt is open.
+pub fn ask(prompt: &str) -> String {
+    let mut out = std::io::stdout().lock();
+    // The kernel cuts a prompt at its second colon.
+    let prompt = neutralise(prompt).replace(':', " ");
+    let asked = writeln!(out, "EVCXR_INPUT_REQUEST_PASSWORD:{prompt}").and_then(|()| out.flush());
+    drop(out);
+    let mut line = String::new();
+    if asked.is_err() || std::io::stdin().read_line(&mut line).is_err() {
+        return String::new();
+    }
+    line.trim().to_owned()
+}
+
 /// `text` without line breaks and without anything the kernel takes for its own mark.
 pub fn neutralise(text: &str) -> String {
     let one_line: String = text.chars().map(|c| if breaks_line(c) { ' ' } else { c }).collect();

@@ -1,18 +1,17 @@
 //! Kafka: the only place that names its client.
 
-pub(crate) mod probe;
-mod consumer;
-mod loader;
-
-pub(crate) use consumer::{Consumer, Polled};
-pub use loader::{Loader, Raw};
 mod admin;
+mod consumer;
 mod cursor;
+mod loader;
+pub(crate) mod probe;
 mod producer;
 
 pub use admin::{TopicInfo, create_topic, topic_info};
+pub use loader::{Loader, Raw};
 pub use producer::{Deliveries, Producer};
 
+pub(crate) use consumer::{Consumer, Polled};
 pub(crate) use cursor::Cursor;
 
 use crate::error::Error;

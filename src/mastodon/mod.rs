@@ -1,6 +1,7 @@
 //! Mastodon: the only place that names the HTTP client.
 
 mod backoff;
+mod consent;
 mod control;
 mod event;
 mod http;
@@ -11,6 +12,7 @@ pub mod sse;
 mod stream;
 
 pub use backoff::{Backoff, Patience};
+pub use consent::consent;
 pub use control::{LocalControl, Slice};
 pub use event::{Gap, Incoming, Origin};
 pub use instance::{Access, Feeds, Instance, streaming_address};

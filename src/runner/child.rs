@@ -11,7 +11,11 @@ use std::process::{Command, ExitCode};
 ///
 /// Fails if JupyterLab cannot be started.
 pub fn lab(
-    config: &Config, tools: &Tools, kernel: &Kernel, environment: Vec<(String, String)>, arguments: &[String],
+    config: &Config,
+    tools: &Tools,
+    kernel: &Kernel,
+    environment: Vec<(String, String)>,
+    arguments: &[String],
 ) -> Result<ExitCode> {
     let mut lab = Command::new(&tools.python);
     lab.args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.open_browser=True"])
@@ -31,11 +35,7 @@ pub fn lab(
 /// Fails if cargo cannot be started.
 pub fn cargo_test(config: &Config, arguments: &[String]) -> Result<ExitCode> {
     let mut tests = Command::new("cargo");
-    tests
-        .args(["test", "--locked"])
-        .args(arguments)
-        .current_dir(&config.home)
-        .env("SPAR_TOOLS", &config.tools);
+    tests.args(["test", "--locked"]).args(arguments).current_dir(&config.home).env("SPAR_TOOLS", &config.tools);
     wait(tests, "run the tests")
 }
 

@@ -38,7 +38,12 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts a driver; its kernel comes up while the caller does something else.
     pub(super) fn start(
-        tools: &Tools, kernel: &Kernel, environment: &[(String, String)], source: &Path, executed: &Path, limit: Duration,
+        tools: &Tools,
+        kernel: &Kernel,
+        environment: &[(String, String)],
+        source: &Path,
+        executed: &Path,
+        limit: Duration,
     ) -> Result<Self> {
         let cannot = |e: std::io::Error| {
             Error::cannot(format!("start {}", tools.python.display()), e).next("run `./spar setup`")
@@ -74,8 +79,9 @@ impl Driver {
             let status = self.child.wait().map_err(|e| Error::cannot("wait for the driver", e))?;
             return Err(Error::cannot("run the notebook", format!("its driver ended early ({status})")));
         }
-        let value: Value = serde_json::from_str(&line)
-            .map_err(|e| Error::cannot("understand the driver", format!("{e} in {:?}", line.get(..200).unwrap_or(&line))))?;
+        let value: Value = serde_json::from_str(&line).map_err(|e| {
+            Error::cannot("understand the driver", format!("{e} in {:?}", line.get(..200).unwrap_or(&line)))
+        })?;
         let number = |key: &str| value[key].as_u64().unwrap_or(0) as usize;
         let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
         Ok(match value["event"].as_str() {

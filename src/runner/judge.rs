@@ -40,7 +40,8 @@ fn complaint(outputs: &Value) -> Option<String> {
             Some("error") => {
                 let trace = output["traceback"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 let text: Vec<_> = trace.collect();
-                let text = if text.is_empty() { output["evalue"].as_str().unwrap_or("error").into() } else { text.join("\n") };
+                let text =
+                    if text.is_empty() { output["evalue"].as_str().unwrap_or("error").into() } else { text.join("\n") };
                 lines.extend(text.lines().map(plain));
             }
             Some("stream") if output["name"] == "stderr" => {

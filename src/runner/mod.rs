@@ -149,12 +149,15 @@ fn clear(out: &Path, notebooks: &[String]) -> Result<()> {
 
 /// Runs one notebook; `started` is called once its cells are under way.
 fn notebook(
-    config: &Config, driver: &mut Driver, name: &str, progress: &Progress, started: impl FnOnce() -> Result<()>,
+    config: &Config,
+    driver: &mut Driver,
+    name: &str,
+    progress: &Progress,
+    started: impl FnOnce() -> Result<()>,
 ) -> Result<Ran> {
     let mut started = Some(started);
     progress.notebook(name);
-    let mut ran =
-        Ran { notebook: name.into(), cells: 0, seconds: 0.0, cell_seconds: Vec::new(), failure: None };
+    let mut ran = Ran { notebook: name.into(), cells: 0, seconds: 0.0, cell_seconds: Vec::new(), failure: None };
     let mut begin = Instant::now();
     let mut line = String::new();
     loop {
@@ -179,8 +182,7 @@ fn notebook(
                 ran.cell_seconds.push(seconds);
                 ran.seconds = begin.elapsed().as_secs_f64();
                 if let Some(message) = failure(ended, &outputs) {
-                    ran.failure =
-                        Some(Failure { notebook: name.into(), cell: index + 1, line: line.clone(), message });
+                    ran.failure = Some(Failure { notebook: name.into(), cell: index + 1, line: line.clone(), message });
                     if ended == Ended::Complete {
                         driver.say("stop")?;
                     }

@@ -31,7 +31,7 @@ pub struct Situation {
 /// assert_eq!(plan(&["partie1"], fresh)?, ["create_app", "jeton_access", "partie1"]);
 /// # Ok::<(), spar::Error>(())
 /// ```
-pub fn plan(asked: &[impl AsRef<str>], situation: Situation) -> Result<Vec<&'static str>> {
+pub fn plan<S: AsRef<str>>(asked: &[S], situation: Situation) -> Result<Vec<&'static str>> {
     let mut wanted = Vec::new();
     for name in asked {
         let name = name.as_ref().trim_end_matches(".ipynb");

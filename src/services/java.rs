@@ -8,6 +8,12 @@ use std::process::{Command, Stdio};
 /// The oldest Java that Kafka runs on.
 const OLDEST: u32 = 17;
 
+/// The machine's own Java, from `JAVA_HOME` or PATH, when it is of version 17 or newer.
+pub fn machine(config: &Config) -> Option<PathBuf> {
+    let home = config.java_home.iter().map(|home| home.join("bin/java"));
+    home.chain(std::iter::once("java".into())).find(|java| version(java).is_some_and(|v| v >= OLDEST))
+}
+
 /// A Java of version 17 or newer: from `JAVA_HOME`, else from PATH, else from the project's tools.
 ///
 /// # Errors

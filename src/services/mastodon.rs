@@ -3,6 +3,7 @@
 use super::process::Plan;
 use super::site::{Service, Site};
 use crate::error::{Error, Result};
+use crate::local::LocalSettings;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -57,6 +58,31 @@ pub struct MastodonArguments {
     /// Statuses in a slice
     #[arg(long)]
     pub statuses: u32,
+}
+
+impl MastodonArguments {
+    /// The settings they mean.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the speed is neither `max` nor a number above zero.
+    pub fn settings(&self) -> Result<LocalSettings> {
+        let speed = match self.speed.as_str() {
+            "max" => None,
+            text => Some(text.parse().ok().filter(|s: &f64| *s > 0.0).ok_or_else(|| {
+                Error::cannot(format!("use --speed {text}"), "`max` or a number above zero is wanted").invalid()
+            })?),
+        };
+        Ok(LocalSettings {
+            port: self.port,
+            control_port: self.control_port,
+            seed: self.seed,
+            speed,
+            statuses: self.statuses,
+            ready: Some(self.ready.clone()),
+            ..LocalSettings::new(&self.folder)
+        })
+    }
 }
 
 /// Asks for its health.

@@ -1,7 +1,8 @@
 //! Kafka's jars: resolved by name, checked against the project's list of names and digests.
 
-use super::python::{self, Java};
+use super::python;
 use super::step::{Step, Work};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +17,7 @@ pub(super) fn folder(tools: &Path) -> PathBuf {
 
 /// The step that fetches them.
 pub(super) struct Jars<'a> {
-    pub java: &'a Java,
+    pub config: &'a Config,
 }
 
 impl Step for Jars<'_> {
@@ -38,14 +39,12 @@ impl Step for Jars<'_> {
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
         let cache = tools.join("jgo");
-        let home = match self.java {
-            Java::Machine(java) => java.parent().and_then(Path::parent).map(Path::to_owned),
-            Java::Wheel => crate::services::wheel_java(tools).and_then(|j| Some(j.parent()?.parent()?.to_owned())),
-        };
+        // The resolver wants a Java to look into the jars with, and would fetch one of its own.
+        let java = crate::services::java::find(self.config)?;
         let mut fetch = Command::new(python::program(tools));
         fetch.args(["-c", FETCH, ENDPOINT]).arg(&cache).env("M2_REPO", cache.join("m2")).env("XDG_CACHE_HOME", &cache);
-        if let Some(home) = home {
-            fetch.env("JAVA_HOME", &home).env("PATH", crate::config::path_with(&home.join("bin")));
+        if let (true, Some(bin)) = (java.is_absolute(), java.parent()) {
+            fetch.env("PATH", crate::config::path_with(bin)).envs(bin.parent().map(|home| ("JAVA_HOME", home)));
         }
         work.run("fetch Kafka's jars", &mut fetch)?;
         let fresh = tools.join("kafka-4.4.0.new");

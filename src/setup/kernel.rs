@@ -63,10 +63,11 @@ impl Kernel {
 /// `libspar.so` (or `.dylib`) beside this program.
 fn library() -> Result<PathBuf> {
     let program = std::env::current_exe().map_err(|e| Error::cannot("find this program's own file", e))?;
-    let library = program
-        .parent()
-        .unwrap_or(Path::new("."))
-        .join(format!("{}spar{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX));
+    let library = program.parent().unwrap_or(Path::new(".")).join(format!(
+        "{}spar{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    ));
     if library.is_file() {
         return Ok(library);
     }

@@ -10,11 +10,9 @@ mod python;
 mod step;
 mod training;
 
-pub use kernel::Kernel;
-pub use python::Java;
-
 use crate::config::Config;
 use crate::error::{Error, Result};
+pub use kernel::Kernel;
 use std::path::{Path, PathBuf};
 use step::Step;
 
@@ -53,11 +51,10 @@ pub fn ensure(config: &Config) -> Result<Tools> {
         Error::cannot(format!("create {}", tools.display()), e).next("set SPAR_TOOLS to a folder you may write to")
     })?;
     let _alone = lock(tools)?;
-    let java = python::java();
     let steps: [&dyn Step; 4] = [
-        &python::Environment { java: &java },
+        &python::Environment { with_java: crate::services::java::machine(config).is_none() },
         &evcxr::Evcxr,
-        &kafka::Jars { java: &java },
+        &kafka::Jars { config },
         &training::DefaultSet,
     ];
     let left: Vec<_> = steps.into_iter().filter(|s| !step::is_done(*s, tools)).collect();

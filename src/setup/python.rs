@@ -7,53 +7,24 @@ use std::process::Command;
 
 const PACKAGES: &str = include_str!("requirements.txt");
 const JAVA_PACKAGES: &str = include_str!("requirements-java.txt");
-/// Kafka 4 wants it.
-const OLDEST_JAVA: u32 = 17;
-
-/// Which Java runs Kafka.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Java {
-    /// The machine's own.
-    Machine(PathBuf),
-    /// The wheel's, in the project's environment.
-    Wheel,
-}
-
 /// The environment's Python.
 pub(super) fn program(tools: &Path) -> PathBuf {
     tools.join("venv/bin/python")
 }
 
-/// The machine's Java when it is new enough, else the wheel's.
-pub(super) fn java() -> Java {
-    crate::config::java_candidates()
-        .into_iter()
-        .find(|java| major(java).is_some_and(|v| v >= OLDEST_JAVA))
-        .map_or(Java::Wheel, Java::Machine)
-}
-
-/// The major version that `java -version` prints, `openjdk version "17.0.15"` or the like.
-fn major(java: &Path) -> Option<u32> {
-    let said = Command::new(java).arg("-version").output().ok()?;
-    let text = String::from_utf8_lossy(&said.stderr).into_owned();
-    text.split('"').nth(1)?.split(['.', '-', '+']).next()?.parse().ok()
-}
-
 /// The step that builds the environment.
-pub(super) struct Environment<'a> {
-    pub java: &'a Java,
+pub(super) struct Environment {
+    /// The machine has no Java that Kafka runs on.
+    pub with_java: bool,
 }
 
-impl Environment<'_> {
+impl Environment {
     fn packages(&self) -> String {
-        match self.java {
-            Java::Machine(_) => PACKAGES.to_owned(),
-            Java::Wheel => format!("{PACKAGES}{JAVA_PACKAGES}"),
-        }
+        if self.with_java { format!("{PACKAGES}{JAVA_PACKAGES}") } else { PACKAGES.to_owned() }
     }
 }
 
-impl Step for Environment<'_> {
+impl Step for Environment {
     fn name(&self) -> &'static str {
         "python"
     }

@@ -47,7 +47,8 @@ fn a_result_and_words_on_stdout_are_no_failure() {
 
 #[test]
 fn words_on_stderr_fail_the_cell_without_their_backtrace_and_colours() {
-    let text = "\n\u{1b}[31mthread panicked\u{1b}[0m at src/lib.rs:1:1:\nboum\nstack backtrace:\n   0: rust_begin_unwind\n";
+    let text =
+        "\n\u{1b}[31mthread panicked\u{1b}[0m at src/lib.rs:1:1:\nboum\nstack backtrace:\n   0: rust_begin_unwind\n";
     let outputs = json!([{"output_type": "stream", "name": "stderr", "text": text}]);
     assert_eq!(failure(Ended::Complete, &outputs).unwrap(), "thread panicked at src/lib.rs:1:1:\nboum");
     let in_lines = json!([{"output_type": "stream", "name": "stderr", "text": ["one\n", "two\n"]}]);
@@ -56,7 +57,8 @@ fn words_on_stderr_fail_the_cell_without_their_backtrace_and_colours() {
 
 #[test]
 fn an_error_output_fails_the_cell_with_its_trace_or_its_value() {
-    let trace = json!([{"output_type": "error", "evalue": "v", "traceback": ["\u{1b}[31m[E0308]\u{1b}[0m mismatched types"]}]);
+    let trace =
+        json!([{"output_type": "error", "evalue": "v", "traceback": ["\u{1b}[31m[E0308]\u{1b}[0m mismatched types"]}]);
     assert_eq!(failure(Ended::Complete, &trace).unwrap(), "[E0308] mismatched types");
     let bare = json!([{"output_type": "error", "evalue": "v", "traceback": []}]);
     assert_eq!(failure(Ended::Complete, &bare).unwrap(), "v");

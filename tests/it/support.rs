@@ -2,19 +2,69 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use spar::config::Secret;
+use spar::services::Services;
 use spar::{Config, Timestamp};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Addresses of a running Kafka and PostgreSQL: those of the environment.
+/// The project's folder.
+pub fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The command `spar`, built for the tests.
+pub fn command() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_spar"))
+}
+
+/// Settings whose state is in `state`: tools from the environment, everything else as in `settings`.
+pub fn config_in(state: &Path, settings: &[(&str, &str)]) -> Config {
+    Config::from_settings(home(), |key| match key {
+        "SPAR_STATE" => Some(state.to_str().expect("a test's folder has a readable name").to_owned()),
+        "SPAR_TOOLS" | "JAVA_HOME" => std::env::var(key).ok(),
+        key => settings.iter().find(|(k, _)| *k == key).map(|(_, v)| (*v).to_owned()),
+    })
+    .expect("the settings of a test are right")
+}
+
+/// Addresses of a running Kafka and PostgreSQL: those of the environment, else embedded ones that live as long as
+/// this test process.
 pub fn config() -> Config {
-    let given = |key: &str| match key {
-        "KAFKA_BOOTSTRAP_SERVERS" | "DATABASE_URL" => std::env::var(key).ok(),
-        _ => None,
-    };
-    Config::from_settings(Path::new(env!("CARGO_MANIFEST_DIR")), given).expect("the settings of a test are right")
+    static RUNNING: OnceLock<Config> = OnceLock::new();
+    RUNNING.get_or_init(start).clone()
+}
+
+fn start() -> Config {
+    let given: Vec<(&str, String)> = ["KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"]
+        .into_iter()
+        .filter_map(|key| Some((key, std::env::var(key).ok()?)))
+        .collect();
+    let settings: Vec<(&str, &str)> = given.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let mut config = config_in(&state_of_this_run(), &settings);
+    config.embedded.mastodon = false;
+    let services = Services::start(&config, command(), &mut |_| ()).expect("the embedded services start");
+    let config = services.config().clone();
+    // Held until the process ends; the guard stops the services then.
+    std::mem::forget(services);
+    config
+}
+
+/// A folder for this run; those of runs that ended are removed.
+fn state_of_this_run() -> PathBuf {
+    if let Some(state) = std::env::var_os("SPAR_TEST_STATE") {
+        return state.into();
+    }
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("services");
+    for old in std::fs::read_dir(&all).into_iter().flatten().flatten() {
+        let lease = std::fs::File::open(old.path().join("local/lease.lock"));
+        if lease.is_ok_and(|lease| lease.try_lock().is_ok()) {
+            let _ = std::fs::remove_dir_all(old.path());
+        }
+    }
+    all.join(unique("run"))
 }
 
 /// A name that no other test, now or earlier, uses.
@@ -41,6 +91,7 @@ pub fn fresh_database() -> FreshDatabase {
     let name = unique("test");
     administer(&config, &format!("CREATE DATABASE {name}"));
     config.database_url = Some(named(&config, &name));
+    config.embedded.postgres = false;
     FreshDatabase { config, name }
 }
 
@@ -82,7 +133,7 @@ pub fn query(url: &Secret, statement: &str) -> Vec<String> {
                         .await
                         .expect("the server takes connections");
                     let connection = tokio::spawn(connection);
-                    let rows = client.simple_query(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+                    let rows = client.simple_query(statement).await.unwrap_or_else(|e| panic!("{statement}: {e:?}"));
                     drop(client);
                     let _ = connection.await;
                     rows.iter()

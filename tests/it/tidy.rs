@@ -61,8 +61,18 @@ fn only_the_configuration_reads_the_environment() {
 #[test]
 fn files_marked_pure_do_no_io() {
     let doors = [
-        "std::fs", "std::net", "std::process", "std::env", "std::io", "SystemTime", "Instant::now", "Timestamp::now",
-        "block_on", "reqwest", "rdkafka", "tokio",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "std::io",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "block_on",
+        "reqwest",
+        "rdkafka",
+        "tokio",
     ];
     let pure: Vec<_> = sources()
         .into_iter()
@@ -147,7 +157,8 @@ fn every_dependency_hides_from_the_kernels_type_inference() {
 fn no_file_names_a_registry_host_or_carries_a_token() {
     let folders = ["src", "tests", "notebooks", "kernel", "benches", "docker"];
     let endings = ["rs", "py", "ipynb", "toml", "sh", "sql", "txt"];
-    let hosts = ["pypi.or", "crates.i", "maven.or", "npmjs.or"].map(|h| format!("{h}{}", if h.ends_with('i') { "o" } else { "g" }));
+    let hosts = ["pypi.or", "crates.i", "maven.or", "npmjs.or"]
+        .map(|h| format!("{h}{}", if h.ends_with('i') { "o" } else { "g" }));
     for folder in folders {
         for ending in endings {
             for file in files(&root().join(folder), ending) {
