@@ -102,6 +102,26 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Removes the database that the settings name, with everything in it; for benches and tests.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server is away or refuses.
+    pub fn drop_database(config: &Config) -> Result<()> {
+        let url = config.database_url()?;
+        let name = connect::database_name(url)?;
+        block_on(async {
+            let server = connect::connect(url, Some("postgres")).await?;
+            let quoted = name.replace('"', "\"\"");
+            server
+                .batch_execute(&format!("DROP DATABASE IF EXISTS \"{quoted}\" WITH (FORCE)"))
+                .await
+                .map_err(|e| statement_failed(&format!("drop the database {name}"), &e))
+        })
+    }
+}
+
 /// True when the database was missing and is there now.
 async fn ensure_database(url: &Secret) -> Result<bool> {
     if connect::connect_if_there(url).await?.is_some() {
