@@ -41,7 +41,7 @@ impl Store {
             ensure_database(config.database_url()?).await?;
             let mut client = connect::connect(config.database_url()?, None).await?;
             ensure_tables(&mut client, config).await?;
-            Ok(Self { client, config: config.clone() })
+            Ok(Self { client })
         })
     }
 
