@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -72,6 +73,26 @@ impl Endpoints {
             Err(e) => Err(Error::cannot(format!("read {}", file.display()), e)),
         }
     }
+
+    /// Writes the file, readable by its owner only, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder cannot be written.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        write_private(file, &serde_json::to_vec_pretty(self).map_err(|e| Error::cannot("write endpoints", e))?)
+    }
+}
+
+/// Which services are the embedded ones: those that the environment names no address for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Embedded {
+    /// `KAFKA_BOOTSTRAP_SERVERS` is not set.
+    pub kafka: bool,
+    /// `DATABASE_URL` is not set.
+    pub postgres: bool,
+    /// `MASTODON_URL` is not set.
+    pub mastodon: bool,
 }
 
 /// The settings of a run: from the environment, else `.env`, else the embedded services, else a default.
@@ -95,12 +116,18 @@ pub struct Config {
     pub kafka: Option<String>,
     /// `DATABASE_URL`, else the embedded server.
     pub database_url: Option<Secret>,
+    /// The services that have no address of the user's own.
+    pub embedded: Embedded,
     /// `KAFKA_TOPIC`, default `mastodon_stream`.
     pub topic: String,
     /// `KAFKA_PARTITIONS`, default 1.
     pub partitions: i32,
     /// `KAFKA_REPLICATION`, default 1.
     pub replication: i32,
+    /// `SPAR_KAFKA_BYTES`: what the embedded broker keeps of each partition, in bytes, default 2 GiB.
+    pub kafka_bytes: u64,
+    /// `JAVA_HOME`: the Java that runs the embedded broker, else the one on PATH, else the project's own.
+    pub java_home: Option<PathBuf>,
     /// `SPAR_KEYWORDS`: keywords beside the 36 of the project, separated by commas.
     pub extra_keywords: Vec<String>,
     /// `SPAR_LANGUAGES`: primary language codes to keep, separated by commas, default `en`.
@@ -171,18 +198,25 @@ impl Config {
             Some(token) => Some(Secret::new(token)),
             None => Credentials::read(&Credentials::file(&state, &source))?.access_token,
         };
-        let local_mastodon = mastodon_url.is_none();
+        let embedded = Embedded {
+            kafka: get("KAFKA_BOOTSTRAP_SERVERS").is_none(),
+            postgres: get("DATABASE_URL").is_none(),
+            mastodon: mastodon_url.is_none(),
+        };
         Ok(Self {
             home: home.to_owned(),
             tools: path("SPAR_TOOLS").unwrap_or_else(|| home.join(".spar/tools")),
             mastodon_url: mastodon_url.or(running.mastodon),
-            mastodon_control: running.mastodon_control.filter(|_| local_mastodon),
+            mastodon_control: running.mastodon_control.filter(|_| embedded.mastodon),
             access_token,
             kafka: get("KAFKA_BOOTSTRAP_SERVERS").or(running.kafka),
             database_url: get("DATABASE_URL").map(Secret::new).or(running.database_url),
+            embedded,
             topic: get("KAFKA_TOPIC").unwrap_or_else(|| "mastodon_stream".into()),
             partitions: number(&get, "KAFKA_PARTITIONS", 1, 1, 1024)?,
             replication: number(&get, "KAFKA_REPLICATION", 1, 1, 16)?,
+            kafka_bytes: number(&get, "SPAR_KAFKA_BYTES", 2 << 30, 1 << 20, 1 << 50)?,
+            java_home: path("JAVA_HOME"),
             extra_keywords: list(get("SPAR_KEYWORDS")),
             languages: match list(get("SPAR_LANGUAGES")) {
                 empty if empty.is_empty() => vec!["en".into()],
@@ -319,6 +353,26 @@ pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(cannot)?;
     out.write_all(bytes).and_then(|()| out.sync_all()).map_err(cannot)?;
     std::fs::rename(&fresh, file).map_err(cannot)
+}
+
+/// The Python that makes the project's environment: `SPAR_PYTHON`, else `python3`.
+pub(crate) fn python() -> OsString {
+    std::env::var_os("SPAR_PYTHON").filter(|p| !p.is_empty()).unwrap_or_else(|| "python3".into())
+}
+
+/// The search path with `folder` in front.
+pub(crate) fn path_with(folder: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path))).unwrap_or(path)
+}
+
+/// This very program, which the services are launched with.
+///
+/// # Errors
+///
+/// Fails if the system does not tell.
+pub fn command() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|e| Error::cannot("find the running program", e))
 }
 
 /// The project's folder: `SPAR_HOME`, else the nearest folder upwards that holds `notebooks/` and `Cargo.toml`.

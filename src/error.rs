@@ -66,6 +66,11 @@ impl Error {
         self
     }
 
+    /// A path that cannot be used.
+    pub fn path(path: &std::path::Path, cause: &std::io::Error) -> Self {
+        Self::cannot(format!("use {}", path.display()), cause).invalid()
+    }
+
     /// True when trying again later may help: a service is away or a connection broke.
     pub fn is_transient(&self) -> bool {
         self.0.kind == Kind::Transient

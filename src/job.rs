@@ -43,6 +43,11 @@ impl Control {
         Self { stop: Arc::default(), lines: Some(Arc::default()) }
     }
 
+    /// True when lines are printed, false when they are kept.
+    pub fn is_printing(&self) -> bool {
+        self.lines.is_none()
+    }
+
     /// True once someone asked the work to end.
     pub fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

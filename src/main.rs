@@ -1,1 +1,210 @@
-fn main() {}
+//! The command `spar`: it parses, calls and prints.
+
+use clap::{Parser, Subcommand};
+use spar::runner::{self, Run, Situation};
+use spar::services::{self, Services};
+use spar::setup::{self, Kernel};
+use spar::{Config, Result};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Public toots through Kafka and event-time windows into PostgreSQL, told by seven Rust notebooks.
+#[derive(Parser)]
+#[command(name = "spar", version)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Run the notebooks in order, or those named; executed copies and pages go to out/
+    Run(RunArguments),
+    /// Open JupyterLab on the project's kernel: loopback only, token on
+    Lab {
+        /// Handed to `jupyter lab`, after `--`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Ask every service for an answer and say what to do where one is missing
+    Check,
+    /// The embedded Kafka, PostgreSQL and Mastodon
+    #[command(subcommand)]
+    Services(ServicesAction),
+    /// Run the project's tests; what follows `--` goes to `cargo test`
+    Test {
+        /// Handed to `cargo test`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Install what is missing and stop there
+    Setup,
+    /// Serve the local Mastodon (the services start it)
+    #[command(hide = true)]
+    Mastodon(services::MastodonArguments),
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    /// Notebooks, for example `partie2`; all when none is named
+    notebooks: Vec<String>,
+    /// Where executed copies, pages and the index go
+    #[arg(long, default_value = "out")]
+    out: PathBuf,
+    /// Stop a cell that takes longer, in seconds
+    #[arg(long, default_value_t = 600)]
+    cell_limit: u64,
+    /// Run notebooks of another folder, as they are named, without any service
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// Print the seconds of every cell as JSON at the end
+    #[arg(long)]
+    timings: bool,
+}
+
+#[derive(Subcommand)]
+enum ServicesAction {
+    /// Start them and keep them until `down`
+    Up,
+    /// Stop them; their data stay
+    Down,
+    /// Say what runs, where, and how large it is
+    Status,
+    /// Watch over the services of a state folder (whoever starts them starts it)
+    #[command(hide = true)]
+    Guard {
+        #[arg(long)]
+        folder: PathBuf,
+    },
+    /// Become the service that is planned in a folder (whoever starts it runs this)
+    #[command(hide = true)]
+    Launch {
+        #[arg(long)]
+        folder: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.what {
+        What::Run(arguments) => run(&arguments),
+        What::Lab { arguments } => lab(&arguments),
+        What::Check => check(),
+        What::Services(action) => act(&action),
+        What::Test { arguments } => test(&arguments),
+        What::Setup => Config::from_env().and_then(|c| setup::ensure(&c)).map(|_| ExitCode::SUCCESS),
+        What::Mastodon(arguments) => {
+            arguments.settings().and_then(|s| spar::local::serve(&s)).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|e| {
+        eprintln!("spar: {e}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &RunArguments) -> Result<ExitCode> {
+    let started = Instant::now();
+    let config = Config::from_env()?;
+    let tools = setup::ensure(&config)?;
+    let kernel = Kernel::prepare(&config, &tools)?;
+    let (config, _services, notebooks, folder) = match &arguments.from {
+        Some(folder) => (config, None, arguments.notebooks.clone(), absolute(folder)?),
+        None => {
+            let services = lease(&config)?;
+            // The services may have taken ports that nobody knew before.
+            let config = Config::from_env()?;
+            let situation = Situation { local: config.is_local(), has_token: config.access_token.is_some() };
+            let notebooks = runner::plan(&arguments.notebooks, situation)?;
+            let folder = config.home.join("notebooks");
+            (config, Some(services), notebooks.into_iter().map(str::to_owned).collect(), folder)
+        }
+    };
+    let scratch = runner::Scratch::new(&config)?;
+    let outcome = runner::run(
+        &config,
+        &tools,
+        &kernel,
+        &Run {
+            notebooks,
+            folder,
+            out: absolute(&arguments.out)?,
+            cell_limit: Duration::from_secs(arguments.cell_limit),
+            environment: scratch.environment(),
+        },
+    )?;
+    if arguments.timings {
+        println!("{}", outcome.timings());
+    }
+    eprintln!("  {} in {:.0} s", outcome.index.display(), started.elapsed().as_secs_f64());
+    Ok(match outcome.failure() {
+        None => ExitCode::SUCCESS,
+        Some(failure) => {
+            eprintln!(
+                "spar: {} failed at cell {}; what ran is in {}",
+                failure.notebook,
+                failure.cell,
+                arguments.out.display()
+            );
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn lab(arguments: &[String]) -> Result<ExitCode> {
+    let config = Config::from_env()?;
+    let tools = setup::ensure(&config)?;
+    let kernel = Kernel::prepare(&config, &tools)?;
+    let _services = lease(&config)?;
+    let scratch = runner::Scratch::new(&config)?;
+    runner::lab(&config, &tools, &kernel, scratch.environment(), arguments)
+}
+
+fn check() -> Result<ExitCode> {
+    let config = Config::from_env()?;
+    println!("{}", spar::preflight::check(&config)?);
+    Ok(match spar::preflight::require(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("spar: {e}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn act(action: &ServicesAction) -> Result<ExitCode> {
+    match action {
+        ServicesAction::Guard { folder } => services::guard(folder)?,
+        ServicesAction::Launch { folder } => services::launch(folder)?,
+        ServicesAction::Up => {
+            let config = Config::from_env()?;
+            setup::ensure(&config)?;
+            services::up(&config, &spar::config::command()?, &mut tell)?;
+            println!("{}", services::status(&config)?);
+        }
+        ServicesAction::Down => println!("{}", services::down(&Config::from_env()?)?),
+        ServicesAction::Status => println!("{}", services::status(&Config::from_env()?)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `cargo test` with the tools that the tests use.
+fn test(arguments: &[String]) -> Result<ExitCode> {
+    let config = Config::from_env()?;
+    let tools = setup::ensure(&config)?;
+    Kernel::prepare(&config, &tools)?;
+    runner::cargo_test(&config, arguments)
+}
+
+fn lease(config: &Config) -> Result<Services> {
+    Services::start(config, &spar::config::command()?, &mut tell)
+}
+
+fn tell(line: &str) {
+    eprintln!("  {line}");
+}
+
+fn absolute(path: &std::path::Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| spar::Error::path(path, &e))
+}

@@ -6,8 +6,10 @@ use crate::runtime::runtime;
 use rustls_platform_verifier::BuilderVerifierExt;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connects; `database` replaces the one that the URL names.
@@ -16,23 +18,46 @@ pub(crate) async fn connect(url: &Secret, database: Option<&str>) -> Result<Clie
     if let Some(database) = database {
         settings.dbname(database);
     }
-    let place = place(&settings);
-    let client = if settings.get_ssl_mode() == SslMode::Disable {
-        let (client, connection) = settings.connect(NoTls).await.map_err(|e| failed(&place, &e))?;
-        runtime().spawn(connection);
-        client
-    } else {
-        let (client, connection) = settings.connect(tls()?).await.map_err(|e| failed(&place, &e))?;
-        runtime().spawn(connection);
-        client
-    };
+    match dial(&settings).await? {
+        Ok(client) => Ok(client),
+        Err(e) => Err(failed(&place(&settings), &e)),
+    }
+}
+
+/// Connects, or gives nothing when the server has no such database.
+pub(crate) async fn connect_if_there(url: &Secret) -> Result<Option<Client>> {
+    let settings = parse(url)?;
+    match dial(&settings).await? {
+        Ok(client) => Ok(Some(client)),
+        Err(e) if e.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
+        Err(e) => Err(failed(&place(&settings), &e)),
+    }
+}
+
+/// The outer error is ours (TLS), the inner one the server's.
+async fn dial(settings: &tokio_postgres::Config) -> Result<std::result::Result<Client, tokio_postgres::Error>> {
+    if settings.get_ssl_mode() == SslMode::Disable {
+        return Ok(settled(settings.connect(NoTls).await).await);
+    }
+    Ok(settled(settings.connect(tls()?).await).await)
+}
+
+/// Drives a new connection on the runtime and sets what every session wants.
+async fn settled<S, T>(
+    dialled: std::result::Result<(Client, Connection<S, T>), tokio_postgres::Error>,
+) -> std::result::Result<Client, tokio_postgres::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (client, connection) = dialled?;
+    runtime().spawn(connection);
     client
         .batch_execute(
             "SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '30s'; \
              SET lock_timeout = '10s'; SET statement_timeout = '60s'; SET client_min_messages = warning",
         )
-        .await
-        .map_err(|e| failed(&place, &e))?;
+        .await?;
     Ok(client)
 }
 
@@ -41,6 +66,12 @@ pub(crate) fn database_name(url: &Secret) -> Result<String> {
     parse(url)?.get_dbname().map(str::to_owned).ok_or_else(|| {
         Error::cannot("use DATABASE_URL", "it names no database").next("end it with /mastodon_data").invalid()
     })
+}
+
+/// `host:port` of the server that the URL names.
+pub(crate) fn address(url: &Secret) -> Result<String> {
+    let settings = parse(url)?;
+    Ok(host_and_port(&settings))
 }
 
 fn parse(url: &Secret) -> Result<tokio_postgres::Config> {
@@ -63,6 +94,15 @@ fn parse(url: &Secret) -> Result<tokio_postgres::Config> {
 
 /// Who is asked, without the password.
 fn place(settings: &tokio_postgres::Config) -> String {
+    format!(
+        "PostgreSQL at {} (database {}, role {})",
+        host_and_port(settings),
+        settings.get_dbname().unwrap_or("?"),
+        settings.get_user().unwrap_or("?")
+    )
+}
+
+fn host_and_port(settings: &tokio_postgres::Config) -> String {
     let host = match settings.get_hosts().first() {
         Some(Host::Tcp(name)) => name.clone(),
         #[cfg(unix)]
@@ -70,11 +110,7 @@ fn place(settings: &tokio_postgres::Config) -> String {
         None => "?".into(),
     };
     let port = settings.get_ports().first().copied().unwrap_or(5432);
-    format!(
-        "PostgreSQL at {host}:{port} (database {}, role {})",
-        settings.get_dbname().unwrap_or("?"),
-        settings.get_user().unwrap_or("?")
-    )
+    format!("{host}:{port}")
 }
 
 fn tls() -> Result<MakeRustlsConnect> {
@@ -118,8 +154,8 @@ pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error
         Some(db) => {
             let code = db.code().code();
             let error = Error::cannot(action, format!("{} ({code})", db.message()));
-            // Serialisation failures, deadlocks, resources, shutdowns: the same statement may succeed later.
-            if matches!(code, "40001" | "40P01")
+            // Serialisation failures, deadlocks, locks, resources, shutdowns: the same statement may succeed later.
+            if matches!(code, "40001" | "40P01" | "55P03")
                 || code.starts_with("53")
                 || code.starts_with("57P")
                 || code.starts_with("08")

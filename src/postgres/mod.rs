@@ -1,6 +1,24 @@
 //! PostgreSQL: the only place that names its client.
 
+mod aggregates;
 pub(crate) mod connect;
+mod copy;
+pub(crate) mod ledger;
+pub(crate) mod probe;
+pub(crate) mod read;
+mod results;
+mod rows;
+mod run;
+mod schema;
+pub mod scoring;
+mod sink;
+pub(crate) mod snapshot;
+mod value;
+
+pub use sink::{Fault, Hook, Phases, Step};
+
+pub(crate) use schema::about;
+pub(crate) use sink::{Committed, Outcome, Sink, may_write};
 
 use crate::config::Config;
 use crate::error::Result;

@@ -1,4 +1,24 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod clean;
+mod dataset;
+mod desk;
+mod display;
+mod history;
+mod keywords;
 mod local;
+mod messages;
+mod plots;
+mod read;
+mod record;
+mod runner;
+mod services;
+mod sink;
+mod sse;
+mod support;
+mod tidy;
 mod timestamp;
+mod tokens;
+mod toot;
+mod window;
+mod world;

@@ -1,0 +1,214 @@
+//! One run of the listener, from its first event to the last acknowledgement.
+
+use super::Ingest;
+use super::counters::IngestReport;
+use super::end::End;
+use crate::error::{Error, Result};
+use crate::job::Control;
+use crate::kafka::{Deliveries, errors_topic, gaps_topic};
+use crate::mastodon::{Incoming, Origin};
+use crate::timestamp::Timestamp;
+use crate::toot::{Change, Message, Status, Verdict, judge};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// How long a bounded run waits for room in Kafka's queue, and any run for the last acknowledgements.
+const KAFKA: Duration = Duration::from_secs(60);
+/// The longest body that the errors topic keeps, in bytes.
+const BODY: usize = 16 * 1024;
+
+/// The state of one run.
+pub(super) struct Run<'a> {
+    ingest: &'a Ingest,
+    control: &'a Control,
+    end: End,
+    counters: IngestReport,
+    before: Deliveries,
+    told: Instant,
+}
+
+/// An event that could not be read, or a message that Kafka did not take.
+#[derive(Serialize)]
+struct Failure<'a> {
+    at: String,
+    source: &'a str,
+    origin: &'a str,
+    event: &'a str,
+    cause: &'a str,
+    body: &'a str,
+    truncated: bool,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(ingest: &'a Ingest, end: End, control: &'a Control) -> Self {
+        let before = ingest.producer.deliveries();
+        Self { ingest, control, end, counters: IngestReport::default(), before, told: Instant::now() }
+    }
+
+    /// Takes the items until the end is reached, then waits for Kafka.
+    pub fn finish(mut self, items: impl Iterator<Item = Result<Incoming>>) -> Result<IngestReport> {
+        let outcome = self.each(items);
+        // One flush, whole, also after a failure: what was read is not lost by it.
+        let flushed = self.ingest.producer.flush(KAFKA).and_then(|()| self.keep_undelivered());
+        let flushed = flushed.and_then(|()| self.ingest.producer.flush(KAFKA));
+        self.count_deliveries();
+        outcome.and(flushed)?;
+        self.control.say(self.counters.to_string());
+        Ok(self.counters)
+    }
+
+    fn each(&mut self, items: impl Iterator<Item = Result<Incoming>>) -> Result<()> {
+        for item in items {
+            let item = item?;
+            let idle = item == Incoming::Quiet;
+            self.take(item)?;
+            if self.control.stopping() || self.end.reached(&self.counters, idle)? {
+                break;
+            }
+            if self.ingest.journal.due(&mut self.told) {
+                self.keep_undelivered()?;
+                self.count_deliveries();
+                self.control.say(self.counters.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one thing: sends its message, or counts why there is none.
+    fn take(&mut self, item: Incoming) -> Result<()> {
+        match item {
+            Incoming::Event { origin, name, data } => self.event(origin, &name, &data),
+            Incoming::Unreadable { body, cause } => {
+                self.end.heard();
+                self.counters.received += 1;
+                self.fail("stream", "", &cause, &String::from_utf8_lossy(&body))
+            }
+            Incoming::Gap(gap) => {
+                self.counters.gaps += 1;
+                let json = serde_json::to_vec(&gap).map_err(|e| Error::cannot("write a gap as JSON", e))?;
+                self.send(&gaps_topic(&self.ingest.config.topic), Some(&gap.id), &json)
+            }
+            Incoming::Opened => {
+                self.end.opened();
+                Ok(())
+            }
+            Incoming::Lost { cause, attempt, wait } => {
+                self.end.lost(&cause);
+                let wait = wait.as_secs_f64();
+                self.control.say(format!("Flux interrompu ({cause}) : essai n° {attempt} dans {wait:.1} s"));
+                Ok(())
+            }
+            Incoming::Quiet => Ok(()),
+        }
+    }
+
+    fn event(&mut self, origin: Origin, name: &str, data: &str) -> Result<()> {
+        self.end.heard();
+        self.counters.received += 1;
+        let origin = match origin {
+            Origin::Stream => "stream",
+            Origin::Backfill => "backfill",
+        };
+        let message = match self.message(name, data) {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(()),
+            Err(cause) => return self.fail(origin, name, &cause.to_string(), data),
+        };
+        match self.send(&self.ingest.config.topic, Some(&message.id), &message.to_json()?) {
+            // Too large for Kafka: kept like an event that cannot be read.
+            Err(e) if e.is_invalid() => self.fail(origin, name, &e.to_string(), data),
+            sent => sent,
+        }
+    }
+
+    /// The message of an event, if there is one to send.
+    fn message(&mut self, name: &str, data: &str) -> Result<Option<Message>> {
+        let Ingest { config, keywords, .. } = self.ingest;
+        let counters = &mut self.counters;
+        let edited = match name {
+            "update" => false,
+            "status.update" => true,
+            "delete" => {
+                let id = data.trim();
+                if id.is_empty() {
+                    return Err(Error::cannot("read a delete", "it names no toot").invalid());
+                }
+                counters.deleted += 1;
+                return Ok(Some(Message::deleted(id, &config.source)));
+            }
+            _ => {
+                counters.other += 1;
+                return Ok(None);
+            }
+        };
+        let status: Status = serde_json::from_str(data).map_err(|e| Error::cannot("read a status", e).invalid())?;
+        match judge(&status, keywords) {
+            Verdict::Kept { text, tags } => {
+                let change = if edited { Change::Edit } else { Change::New };
+                let message = Message::kept(status, text, tags, change, &config.source)?;
+                *(if edited { &mut counters.edited } else { &mut counters.kept }) += 1;
+                Ok(Some(message))
+            }
+            Verdict::NoKeyword | Verdict::Refused(_) if edited => {
+                let message = Message::retracted(&status.id, status.edited_at, &config.source)?;
+                counters.retracted += 1;
+                Ok(Some(message))
+            }
+            Verdict::NoKeyword => {
+                counters.no_keyword += 1;
+                Ok(None)
+            }
+            Verdict::Refused(_) => {
+                counters.refused += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps what cannot go further in the errors topic, with its cause.
+    fn fail(&mut self, origin: &str, event: &str, cause: &str, body: &str) -> Result<()> {
+        self.counters.errors += 1;
+        let failure = Failure {
+            at: Timestamp::now().to_offset_form(),
+            source: &self.ingest.config.source,
+            origin,
+            event: start_of(event, 100),
+            cause: start_of(cause, 1000),
+            body: start_of(body, BODY),
+            truncated: body.len() > BODY,
+        };
+        let json = serde_json::to_vec(&failure).map_err(|e| Error::cannot("write an error as JSON", e))?;
+        self.send(&errors_topic(&self.ingest.config.topic), None, &json)
+    }
+
+    /// Sends; while Kafka's queue is full nothing more is read. A background job waits as long as it must.
+    fn send(&self, topic: &str, key: Option<&str>, json: &[u8]) -> Result<()> {
+        self.ingest
+            .producer
+            .send(topic, key, json, |waiting| self.control.stopping() || (self.end.is_bounded() && waiting > KAFKA))
+    }
+
+    /// Sends what Kafka did not take to the errors topic, and fails if that one did not take it either.
+    fn keep_undelivered(&mut self) -> Result<()> {
+        let errors = errors_topic(&self.ingest.config.topic);
+        for message in self.ingest.producer.take_undelivered() {
+            if message.topic == errors {
+                return Err(Error::cannot(format!("keep errors in {errors}"), message.cause)
+                    .next("create it with the cell that creates the topics, then run this one again"));
+            }
+            self.fail("kafka", &message.topic, &message.cause, &String::from_utf8_lossy(&message.payload))?;
+        }
+        Ok(())
+    }
+
+    fn count_deliveries(&mut self) {
+        let now = self.ingest.producer.deliveries();
+        self.counters.sent = now.sent - self.before.sent;
+        self.counters.acknowledged = now.acknowledged - self.before.acknowledged;
+    }
+}
+
+/// The first `most` bytes of `text`, cut between characters.
+fn start_of(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}

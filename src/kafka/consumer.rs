@@ -1,0 +1,201 @@
+//! Reading a topic: offsets come from the database, records are lent for as long as a call lasts.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::timestamp::Timestamp;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::time::{Duration, Instant};
+
+/// How long a question to the broker may take.
+const ASK: Duration = Duration::from_secs(10);
+/// How long the broker may be away before reading fails.
+const AWAY: Duration = Duration::from_secs(60);
+
+/// What one poll brought.
+pub enum Polled<'a> {
+    /// A record, lent.
+    Record {
+        /// Its partition.
+        part: i32,
+        /// Its offset.
+        offset: i64,
+        /// Kafka's timestamp.
+        timestamp: Timestamp,
+        /// Its key.
+        key: Option<&'a [u8]>,
+        /// Its value.
+        value: Option<&'a [u8]>,
+    },
+    /// The end of a partition was reached.
+    End(i32),
+    /// Nothing came in time.
+    Nothing,
+}
+
+/// A consumer of one topic. It joins no group and commits nothing to Kafka: positions live in the database.
+pub struct Consumer {
+    inner: BaseConsumer,
+    topic: String,
+    broker: String,
+    trouble: Option<(Instant, String)>,
+}
+
+impl Consumer {
+    /// Prepares a consumer; the broker is first asked by [`Consumer::partitions`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if Kafka's address is not known or a setting is refused.
+    pub fn new(config: &Config, topic: &str) -> Result<Self> {
+        let broker = config.kafka()?.to_owned();
+        let inner = ClientConfig::new()
+            .set("bootstrap.servers", &broker)
+            .set("client.id", "spar-partie2")
+            // The library wants a group to assign partitions by hand; nothing is ever stored under this name.
+            .set("group.id", "spar-partie2")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // A position that retention has passed must be an error, never a silent jump.
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", "read_committed")
+            .set("check.crcs", "true")
+            .set("enable.partition.eof", "true")
+            .set("fetch.queue.backoff.ms", "50")
+            .set("fetch.wait.max.ms", "100")
+            .set("queued.max.messages.kbytes", "32768")
+            .set("queued.min.messages", "100000")
+            .set("reconnect.backoff.max.ms", "2000")
+            .set("socket.keepalive.enable", "true")
+            .set("allow.auto.create.topics", "false")
+            .create()
+            .map_err(|e| Error::cannot(format!("prepare a consumer of {topic} at {broker}"), e))?;
+        Ok(Self { inner, topic: topic.to_owned(), broker, trouble: None })
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The partitions of the topic, ascending; none when it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the broker does not answer.
+    pub fn partitions(&self) -> Result<Vec<i32>> {
+        let metadata = self.inner.fetch_metadata(Some(&self.topic), ASK).map_err(|e| self.away(&e))?;
+        let mut parts: Vec<i32> = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.name() == self.topic)
+            .flat_map(|topic| topic.partitions().iter().map(|p| p.id()))
+            .collect();
+        parts.sort_unstable();
+        Ok(parts)
+    }
+
+    /// The first offset of a partition and the one after its last.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the broker does not answer.
+    pub fn bounds(&self, part: i32) -> Result<(i64, i64)> {
+        self.inner.fetch_watermarks(&self.topic, part, ASK).map_err(|e| self.away(&e))
+    }
+
+    /// Reads on from these offsets; once, and always explicit.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the library refuses the list.
+    pub fn assign(&self, starts: &[(i32, i64)]) -> Result<()> {
+        let mut list = TopicPartitionList::with_capacity(starts.len());
+        let cannot = |e: KafkaError| Error::cannot(format!("read {} at {}", self.topic, self.broker), e);
+        for (part, offset) in starts {
+            list.add_partition_offset(&self.topic, *part, Offset::Offset(*offset)).map_err(cannot)?;
+        }
+        self.inner.assign(&list).map_err(cannot)
+    }
+
+    /// Waits up to `timeout` for one event and hands it to `take`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a position no longer exists, if the topic is gone, or if the broker stays away for a minute.
+    pub fn poll<T>(&mut self, timeout: Duration, take: impl FnOnce(Polled<'_>) -> T) -> Result<T> {
+        let code = match self.inner.poll(timeout) {
+            None => {
+                self.still_away()?;
+                return Ok(take(Polled::Nothing));
+            }
+            Some(Ok(record)) => {
+                self.trouble = None;
+                let timestamp = record.timestamp().to_millis().filter(|ms| *ms >= 0);
+                return Ok(take(Polled::Record {
+                    part: record.partition(),
+                    offset: record.offset(),
+                    timestamp: timestamp.map_or_else(Timestamp::now, Timestamp::from_millis),
+                    key: record.key(),
+                    value: record.payload(),
+                }));
+            }
+            Some(Err(KafkaError::PartitionEOF(part))) => {
+                self.trouble = None;
+                return Ok(take(Polled::End(part)));
+            }
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                return Err(Error::cannot(format!("read {} at {}", self.topic, self.broker), code));
+            }
+            Some(Err(KafkaError::MessageConsumption(code))) => code,
+            Some(Err(other)) => return Err(Error::cannot(format!("read {} at {}", self.topic, self.broker), other)),
+        };
+        match code {
+            RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset => Err(Error::cannot(
+                format!("read {} at {}", self.topic, self.broker),
+                "a stored position is no longer in the topic: retention passed it, or the topic was created anew",
+            )
+            .next("remove the topic's rows from stream_partition to read it from its first record")
+            .refused()),
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
+                Err(Error::cannot(format!("read {} at {}", self.topic, self.broker), "the topic is gone")
+                    .next("run partie1: it creates the topic"))
+            }
+            // The library goes on trying by itself.
+            code => {
+                self.trouble.get_or_insert_with(|| (Instant::now(), code.to_string()));
+                Ok(take(Polled::Nothing))
+            }
+        }
+    }
+
+    /// Trouble without a record since: after a while, ask whether the broker is really away.
+    fn still_away(&mut self) -> Result<()> {
+        let Some((since, what)) = &self.trouble else {
+            return Ok(());
+        };
+        if since.elapsed() < AWAY {
+            return Ok(());
+        }
+        match self.inner.fetch_metadata(Some(&self.topic), ASK) {
+            Ok(_) => {
+                self.trouble = None;
+                Ok(())
+            }
+            Err(e) => Err(Error::cannot(
+                format!("read {} from Kafka at {} for {} s", self.topic, self.broker, AWAY.as_secs()),
+                format!("{what}; {e}"),
+            )
+            .next("start it with `./spar services up`, or correct KAFKA_BOOTSTRAP_SERVERS")
+            .transient()),
+        }
+    }
+
+    fn away(&self, e: &KafkaError) -> Error {
+        Error::cannot(format!("ask Kafka at {} about {}", self.broker, self.topic), e)
+            .next("start it with `./spar services up`, or correct KAFKA_BOOTSTRAP_SERVERS")
+            .transient()
+    }
+}

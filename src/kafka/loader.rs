@@ -1,0 +1,146 @@
+//! Records put into a topic as they are, with any key, partition and time: for replays, benches and tests.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::runtime::block_on;
+use crate::timestamp::Timestamp;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use std::time::{Duration, Instant};
+
+/// How long the broker may take for one request, or for the records of one flush.
+const ASK: Duration = Duration::from_secs(30);
+
+/// A record to put.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Raw<'a> {
+    /// Its partition; else its key decides.
+    pub part: Option<i32>,
+    /// Its key.
+    pub key: Option<&'a str>,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+    /// Kafka's timestamp; else the present.
+    pub at: Option<Timestamp>,
+}
+
+/// A producer that changes nothing on the way.
+///
+/// The library behind it is C inside this crate: behind a trait object, no other crate has to link it to drop one.
+pub struct Loader(Box<dyn Load>);
+
+trait Load: Send {
+    fn create_topic(&self, topic: &str, partitions: i32) -> Result<()>;
+    fn delete_topic(&self, topic: &str) -> Result<()>;
+    fn put(&self, topic: &str, raw: Raw<'_>) -> Result<()>;
+    fn flush(&self) -> Result<()>;
+}
+
+struct Clients {
+    producer: BaseProducer,
+    admin: AdminClient<DefaultClientContext>,
+}
+
+impl Loader {
+    /// Prepares it; the broker is first asked by a call.
+    ///
+    /// # Errors
+    ///
+    /// Fails if Kafka's address is not known.
+    pub fn connect(config: &Config) -> Result<Self> {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", config.kafka()?).set("client.id", "spar-loader");
+        let cannot = |e: KafkaError| Error::cannot("prepare a loader", e);
+        let admin = client.create().map_err(cannot)?;
+        client.set("enable.idempotence", "true").set("linger.ms", "20").set("compression.type", "lz4");
+        Ok(Self(Box::new(Clients { producer: client.create().map_err(cannot)?, admin })))
+    }
+
+    /// Creates a topic.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the broker is away or the topic exists.
+    pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<()> {
+        self.0.create_topic(topic, partitions)
+    }
+
+    /// Deletes a topic and its records.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the broker is away or the topic does not exist.
+    pub fn delete_topic(&self, topic: &str) -> Result<()> {
+        self.0.delete_topic(topic)
+    }
+
+    /// Queues a record; while the queue is full it waits.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the record is refused, or if the queue stays full for half a minute.
+    pub fn put(&self, topic: &str, raw: Raw<'_>) -> Result<()> {
+        self.0.put(topic, raw)
+    }
+
+    /// Waits until Kafka has all of them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not have them after half a minute.
+    pub fn flush(&self) -> Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The first refusal of a request about topics, if any.
+fn settled(
+    action: &str,
+    done: std::result::Result<Vec<std::result::Result<String, (String, RDKafkaErrorCode)>>, KafkaError>,
+) -> Result<()> {
+    for result in done.map_err(|e| Error::cannot(action, e))? {
+        result.map_err(|(_, code)| Error::cannot(action, code))?;
+    }
+    Ok(())
+}
+
+impl Load for Clients {
+    fn create_topic(&self, topic: &str, partitions: i32) -> Result<()> {
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let done = block_on(self.admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(ASK))));
+        settled(&format!("create the topic {topic}"), done)
+    }
+
+    fn delete_topic(&self, topic: &str) -> Result<()> {
+        let done = block_on(self.admin.delete_topics(&[topic], &AdminOptions::new().operation_timeout(Some(ASK))));
+        settled(&format!("delete the topic {topic}"), done)
+    }
+
+    fn put(&self, topic: &str, raw: Raw<'_>) -> Result<()> {
+        let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic);
+        record.partition = raw.part;
+        record.key = raw.key;
+        record.payload = raw.value;
+        record.timestamp = raw.at.map(Timestamp::as_millis);
+        let began = Instant::now();
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((e, back))
+                    if e.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) && began.elapsed() < ASK =>
+                {
+                    record = back;
+                    self.producer.poll(Duration::from_millis(20));
+                }
+                Err((e, _)) => return Err(Error::cannot(format!("put a record into {topic}"), e)),
+            }
+        }
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.producer.flush(ASK).map_err(|e| Error::cannot("flush the loader", e).transient())
+    }
+}

@@ -1,0 +1,183 @@
+//! One HTTP client per instance: bounded answers, and a token that never leaves its host.
+
+use crate::display::neutralise;
+use crate::error::{Error, Result};
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response};
+use std::net::IpAddr;
+use std::sync::Once;
+use std::time::Duration;
+use url::{Host, Url};
+
+/// How the project names itself.
+const USER_AGENT: &str = concat!("spar/", env!("CARGO_PKG_VERSION"), " (course notebooks on public toots)");
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 4 << 20;
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// An answer that was read whole.
+pub(super) struct Answer {
+    pub status: u16,
+    pub body: String,
+    /// The `Location` of a redirect.
+    pub location: Option<String>,
+}
+
+impl Answer {
+    /// The body's first 200 characters on one line, for a message.
+    pub fn excerpt(&self) -> String {
+        neutralise(&self.body).chars().take(200).collect()
+    }
+
+    /// Reads the body as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, what: &str) -> Result<T> {
+        serde_json::from_str(&self.body).map_err(|e| {
+            Error::cannot(
+                format!("understand {what}"),
+                format!("no JSON of the expected form at column {}", e.column()),
+            )
+            .next("check MASTODON_URL: this may be no Mastodon server")
+        })
+    }
+}
+
+/// An address that a token may be sent to.
+///
+/// # Errors
+///
+/// Fails for plain HTTP to another machine.
+pub(super) fn safe_for_token(url: &Url) -> Result<()> {
+    if url.scheme() == "https" || is_loopback(url) {
+        return Ok(());
+    }
+    Err(Error::cannot(format!("send the access token to {}", place(url)), "plain http would show it to the network")
+        .next("use an https address in MASTODON_URL")
+        .invalid())
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+/// Host and port, for messages.
+pub(super) fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// A client for `base`. It follows redirects inside the same origin only, so the token stays with its host.
+pub(super) fn client(base: &Url) -> Result<Client> {
+    static PROVIDER: Once = Once::new();
+    // Another part of the process may have chosen a provider first; that one does as well.
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    let same_origin = Policy::custom(|attempt| {
+        let first = attempt.previous().first().map(Url::origin);
+        if attempt.previous().len() <= 5 && first == Some(attempt.url().origin()) {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
+    });
+    let mut builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT)
+        .redirect(same_origin)
+        .referer(false)
+        .default_headers([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect());
+    if is_loopback(base) {
+        // No proxy stands between a machine and itself, and no certificate store is needed.
+        builder = builder.no_proxy().tls_certs_only([]);
+    }
+    builder.build().map_err(|e| Error::cannot(format!("prepare the HTTP client for {}", place(base)), chain(&e)))
+}
+
+/// Sends a request and reads its answer, whatever its status.
+pub(super) async fn answer(request: RequestBuilder, action: &str) -> Result<Answer> {
+    let response = request.timeout(ANSWER).send().await.map_err(|e| unreachable(action, &e))?;
+    let status = response.status().as_u16();
+    let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
+    let body = body(response).await.map_err(|e| unreachable(action, &e))?;
+    Ok(Answer { status, body, location })
+}
+
+/// The body, cut to [`LONGEST`] bytes.
+pub(super) async fn body(mut response: Response) -> Result<String, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = LONGEST - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if bytes.len() == LONGEST {
+            break;
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A request without an answer: final when the certificate is wrong, else it may work later.
+pub(super) fn unreachable(action: &str, error: &reqwest::Error) -> Error {
+    if bad_certificate(error) {
+        return Error::cannot(action, chain(error))
+            .next("check the address and this machine's clock and certificate store")
+            .refused();
+    }
+    Error::cannot(action, chain(error))
+        .next("check MASTODON_URL and the network, or run `./spar services up`")
+        .transient()
+}
+
+fn bad_certificate(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        let tls = inner.downcast_ref::<rustls::Error>().or_else(|| {
+            inner.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).and_then(|e| e.downcast_ref())
+        });
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
+}
+
+/// The error and its causes, without the address: it stands in the message already.
+pub(super) fn chain(error: &reqwest::Error) -> String {
+    let mut causes = Vec::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        causes.push(inner.to_string());
+        source = inner.source();
+    }
+    match causes.pop() {
+        Some(root) => root,
+        None if error.is_timeout() => "no answer in time".to_owned(),
+        None if error.is_decode() || error.is_body() => "the answer broke off".to_owned(),
+        None => "the request failed".to_owned(),
+    }
+}
+
+/// What an answer that is not the expected one means.
+pub(super) fn refused(action: &str, answer: &Answer) -> Error {
+    let error = Error::cannot(action, format!("the server answered {} {}", answer.status, answer.excerpt()));
+    match answer.status {
+        401 => error
+            .next("get a new token with notebooks/jeton_access.ipynb, or set MASTODON_ACCESS_TOKEN in .env")
+            .refused(),
+        403 => error.next("ask for the scopes `read:statuses profile`, with a confirmed account").refused(),
+        429 => error.next("wait a few minutes and try again").transient(),
+        500..=599 => error.next("try again in a moment").transient(),
+        300..=399 => error
+            .next(format!(
+                "set MASTODON_URL to the address it moved to ({})",
+                answer.location.as_deref().unwrap_or("?")
+            ))
+            .invalid(),
+        _ => error,
+    }
+}

@@ -1,0 +1,365 @@
+//! The reading end: Kafka's records through the stream into batches, on a thread of its own.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::job::{Control, Until};
+use crate::kafka::{Consumer, Polled, gaps_topic};
+use crate::postgres::ledger::Position;
+use crate::stream::{Batch, Gap, Place, Record, Rules, Span, Stream};
+use crate::timestamp::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+/// The most records of a batch.
+const ROWS: u64 = 50_000;
+/// The most bytes of values of a batch.
+const BYTES: usize = 48 * 1024 * 1024;
+/// How long a batch may wait for more records while the database is free.
+const WAIT: Duration = Duration::from_millis(400);
+/// How long nothing must come before a batch that is not full goes to a free database.
+const LULL: Duration = Duration::from_millis(10);
+/// How many records are taken between two looks at the clock.
+const STRIDE: usize = 512;
+
+/// What the writing end gets.
+pub(super) enum Fed {
+    /// A batch, and how many seconds it took to fill.
+    Batch(Box<Batch>, f64),
+    /// Every partition is idle.
+    Idle,
+    /// Reading failed.
+    Failed(Error),
+}
+
+/// What both ends share while they run.
+#[derive(Default)]
+pub(super) struct Line {
+    /// Batches sent and not yet taken.
+    pub waiting: AtomicUsize,
+    /// Set when the writing end has ended.
+    pub over: AtomicBool,
+}
+
+/// One topic's consumer and where it stands in each partition.
+struct Source {
+    consumer: Consumer,
+    tracks: BTreeMap<i32, Track>,
+}
+
+#[derive(Default)]
+struct Track {
+    /// `next_offset` in the ledger once all sent batches are committed.
+    from: i64,
+    next: i64,
+    /// The offset after the last record when the run began.
+    goal: i64,
+    /// The end was reached and nothing came since.
+    ended: bool,
+    last_timestamp: Option<Timestamp>,
+    last_key: Option<Vec<u8>>,
+    /// Key and timestamp that the record before `next` must have: those of the last record applied.
+    witness: Option<(Option<String>, Timestamp)>,
+}
+
+impl Track {
+    fn is_idle(&self, now: Timestamp, after: Duration) -> bool {
+        self.ended && self.last_timestamp.is_none_or(|last| last.plus(after) <= now)
+    }
+
+    fn key(&self) -> Option<String> {
+        self.last_key.as_deref().map(key_text)
+    }
+}
+
+fn key_text(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).replace('\0', "").chars().take(255).collect()
+}
+
+/// The topics as they are before the partitions are taken over.
+pub(super) struct Survey {
+    toots: Source,
+    gaps: Option<Source>,
+    /// Topic, partition and first offset of all partitions, in order.
+    pub wanted: Vec<(String, i32, i64)>,
+}
+
+impl Survey {
+    /// Asks Kafka for the partitions and their bounds.
+    pub fn new(config: &Config) -> Result<Self> {
+        let toots = Source::new(config, &config.topic)?;
+        if toots.tracks.is_empty() {
+            return Err(Error::cannot(format!("read {}", config.topic), "the topic does not exist")
+                .next("run partie1: it creates the topic")
+                .invalid());
+        }
+        let gaps = Source::new(config, &gaps_topic(&config.topic))?;
+        let gaps = (!gaps.tracks.is_empty()).then_some(gaps);
+        let mut wanted: Vec<_> = gaps
+            .iter()
+            .chain([&toots])
+            .flat_map(|s| s.tracks.iter().map(|(part, t)| (s.consumer.topic().to_owned(), *part, t.from)))
+            .collect();
+        wanted.sort();
+        Ok(Self { toots, gaps, wanted })
+    }
+
+    /// Partition, first offset and the one after the last, of the topic of toots.
+    pub fn bounds(&self) -> Vec<(i32, i64, i64)> {
+        self.toots.tracks.iter().map(|(part, track)| (*part, track.from, track.goal)).collect()
+    }
+
+    /// Starts reading at the positions of the ledger.
+    pub fn begin(mut self, rules: Rules, positions: &[Position], config: &Config) -> Result<Feed> {
+        self.toots.assign(positions)?;
+        if let Some(gaps) = &mut self.gaps {
+            gaps.assign(positions)?;
+        }
+        let topic = rules.topic.clone();
+        let seen = positions.iter().filter(|p| p.topic == topic).map(|p| (p.part, p.max_event_time));
+        let stream = Stream::new(rules, seen);
+        Ok(Feed { toots: self.toots, gaps: self.gaps, stream, idle: config.idle, idle_told: false, read: 0 })
+    }
+}
+
+impl Source {
+    fn new(config: &Config, topic: &str) -> Result<Self> {
+        let consumer = Consumer::new(config, topic)?;
+        let mut tracks = BTreeMap::new();
+        for part in consumer.partitions()? {
+            let (first, end) = consumer.bounds(part)?;
+            tracks.insert(part, Track { from: first, goal: end, ..Track::default() });
+        }
+        Ok(Self { consumer, tracks })
+    }
+
+    fn assign(&mut self, positions: &[Position]) -> Result<()> {
+        let topic = self.consumer.topic().to_owned();
+        let mut starts = Vec::new();
+        for (part, track) in &mut self.tracks {
+            let Some(position) = positions.iter().find(|p| p.topic == topic && p.part == *part) else {
+                continue;
+            };
+            let (first, next) = (track.from, position.next_offset);
+            let stop = |why: String| {
+                Error::cannot(format!("go on with {topic} partition {part} at offset {next}"), why)
+                    .next("remove its row from stream_partition to read it from its first record")
+                    .refused()
+            };
+            if next < first {
+                return Err(stop(format!("the records before {first} are gone: retention passed the stored position")));
+            }
+            if next > track.goal {
+                return Err(stop(format!("the topic ends at {}: it was created anew", track.goal)));
+            }
+            track.from = next;
+            track.next = next;
+            track.ended = next >= track.goal;
+            track.last_timestamp = position.last_timestamp;
+            track.last_key = position.last_key.as_ref().map(|key| key.as_bytes().to_vec());
+            track.witness = position.last_timestamp.filter(|_| next > first).map(|at| (position.last_key.clone(), at));
+            // Beginning one record early shows whether the topic is still the one that the ledger knows.
+            starts.push((*part, if track.witness.is_some() { next - 1 } else { next }));
+        }
+        self.consumer.assign(&starts)
+    }
+
+    /// Polls once; `take` gets a record and the offsets missing before it. Gives false when nothing came.
+    fn poll(&mut self, timeout: Duration, take: impl FnOnce(Record<'_>, u64)) -> Result<bool> {
+        let (consumer, tracks) = (&mut self.consumer, &mut self.tracks);
+        let mut anew = None;
+        let came = consumer.poll(timeout, |polled| match polled {
+            Polled::Nothing => false,
+            Polled::End(part) => {
+                if let Some(track) = tracks.get_mut(&part) {
+                    track.ended = true;
+                }
+                true
+            }
+            Polled::Record { part, offset, timestamp, key, value } => {
+                let Some(track) = tracks.get_mut(&part) else {
+                    return true;
+                };
+                if offset < track.next {
+                    if let Some((key_then, at)) = track.witness.take().filter(|_| offset == track.next - 1)
+                        && (at != timestamp || key.map(key_text) != key_then)
+                    {
+                        anew = Some((part, offset));
+                    }
+                    return true;
+                }
+                let missing = (offset - track.next) as u64;
+                track.next = offset + 1;
+                track.ended = false;
+                track.last_timestamp = Some(timestamp);
+                match (key, &mut track.last_key) {
+                    (Some(key), Some(last)) => {
+                        last.clear();
+                        last.extend_from_slice(key);
+                    }
+                    (key, last) => *last = key.map(<[u8]>::to_vec),
+                }
+                take(Record { place: Place { part, offset, received_at: timestamp }, key, value }, missing);
+                true
+            }
+        })?;
+        match anew {
+            None => Ok(came),
+            Some((part, offset)) => Err(Error::cannot(
+                format!("go on with {} partition {part} after offset {offset}", self.consumer.topic()),
+                "the record there is not the one applied last: the topic was created anew",
+            )
+            .next("remove the topic's rows from stream_partition to read it from its first record")
+            .refused()),
+        }
+    }
+
+    /// What was read since the last batch.
+    fn spans(&mut self, mark: impl Fn(i32) -> Option<Timestamp>) -> Vec<Span> {
+        let topic = self.consumer.topic().to_owned();
+        let mut spans = Vec::new();
+        for (part, track) in self.tracks.iter_mut().filter(|(_, track)| track.next > track.from) {
+            spans.push(Span {
+                topic: topic.clone(),
+                part: *part,
+                from: std::mem::replace(&mut track.from, track.next),
+                to: track.next,
+                max_event_time: mark(*part),
+                last_key: track.key(),
+                last_timestamp: track.last_timestamp,
+            });
+        }
+        spans
+    }
+
+    fn pending(&self) -> bool {
+        self.tracks.values().any(|track| track.next > track.from)
+    }
+
+    fn reached_goal(&self) -> bool {
+        self.tracks.values().all(|track| track.ended || track.next >= track.goal)
+    }
+
+    fn is_idle(&self, now: Timestamp, after: Duration) -> bool {
+        self.tracks.values().all(|track| track.is_idle(now, after))
+    }
+}
+
+/// The consumers, the stream and the batch under way.
+pub(super) struct Feed {
+    toots: Source,
+    gaps: Option<Source>,
+    stream: Stream,
+    idle: Duration,
+    idle_told: bool,
+    read: u64,
+}
+
+impl Feed {
+    /// Reads until `until`, and tells the writing end how it ended.
+    pub fn run(mut self, until: Until, control: &Control, line: &Line, send: SyncSender<Fed>) {
+        if let Err(e) = self.pump(until, control, line, &send) {
+            // Without a writing end there is nobody to tell.
+            let _ = send.send(Fed::Failed(e));
+        }
+    }
+
+    fn pump(&mut self, until: Until, control: &Control, line: &Line, send: &SyncSender<Fed>) -> Result<()> {
+        let began = Instant::now();
+        let mut filling: Option<Instant> = None;
+        loop {
+            if line.over.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let lull = self.take(until)?;
+            if let Some(gaps) = &mut self.gaps {
+                let stream = &mut self.stream;
+                for _ in 0..STRIDE {
+                    let came = gaps.poll(Duration::ZERO, |record, _| {
+                        if let Some(gap) = Gap::read(record.key, record.value) {
+                            stream.note_gap(gap);
+                        }
+                    })?;
+                    if !came {
+                        break;
+                    }
+                }
+            }
+            let now = Timestamp::now();
+            let idle = self.toots.is_idle(now, self.idle);
+            let done = control.stopping()
+                || match until {
+                    Until::CaughtUp => self.toots.reached_goal() && self.gaps.as_ref().is_none_or(Source::reached_goal),
+                    // A topic that falls silent must not keep a bounded call for ever.
+                    Until::Toots(n) => self.read >= n || idle,
+                    Until::Elapsed(time) => began.elapsed() >= time,
+                    Until::Stopped => false,
+                };
+            if self.pending() {
+                let since = *filling.get_or_insert_with(Instant::now);
+                let full = self.stream.pending() >= ROWS || self.stream.pending_bytes() >= BYTES;
+                let ready = (lull || since.elapsed() >= WAIT) && line.waiting.load(Ordering::Acquire) == 0;
+                if done || full || ready {
+                    filling = None;
+                    if !self.flush(now, since.elapsed().as_secs_f64(), line, send) {
+                        return Ok(());
+                    }
+                }
+            }
+            if idle && !self.idle_told && !self.pending() {
+                self.idle_told = true;
+                if send.send(Fed::Idle).is_err() {
+                    return Ok(());
+                }
+            }
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes records until a stride is full or nothing comes; true when nothing came for a while.
+    fn take(&mut self, until: Until) -> Result<bool> {
+        let most = match until {
+            Until::Toots(n) => n.saturating_sub(self.read).min(STRIDE as u64) as usize,
+            _ => STRIDE,
+        };
+        let (stream, read, told) = (&mut self.stream, &mut self.read, &mut self.idle_told);
+        for _ in 0..most {
+            let wait = if stream.pending() > 0 { LULL } else { Duration::from_millis(50) };
+            let came = self.toots.poll(wait, |record, missing| {
+                stream.note_missing(missing);
+                stream.step(&record);
+                *read += 1;
+                *told = false;
+            })?;
+            if !came {
+                return Ok(true);
+            }
+            if stream.pending() >= ROWS || stream.pending_bytes() >= BYTES {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
+    fn pending(&self) -> bool {
+        self.toots.pending() || self.gaps.as_ref().is_some_and(Source::pending)
+    }
+
+    /// Sends the batch under way; false when nobody takes it any more.
+    fn flush(&mut self, now: Timestamp, seconds: f64, line: &Line, send: &SyncSender<Fed>) -> bool {
+        let stream = &self.stream;
+        let mut spans = self.toots.spans(|part| stream.watermark(part).and_then(|mark| mark.latest()));
+        if let Some(gaps) = &mut self.gaps {
+            spans.extend(gaps.spans(|_| None));
+        }
+        // One order of locks for all workers.
+        spans.sort_by(|a, b| (&a.topic, a.part).cmp(&(&b.topic, b.part)));
+        let (tracks, after) = (&self.toots.tracks, self.idle);
+        let batch = self.stream.finish(spans, |part| tracks.get(&part).is_none_or(|t| t.is_idle(now, after)));
+        line.waiting.fetch_add(1, Ordering::AcqRel);
+        send.send(Fed::Batch(Box::new(batch), seconds)).is_ok()
+    }
+}

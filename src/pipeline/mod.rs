@@ -1,0 +1,124 @@
+//! The run on one screen: Kafka → stream → PostgreSQL, each batch one transaction.
+
+mod feed;
+mod report;
+mod sample;
+mod steps;
+
+pub use report::StreamReport;
+pub use sample::Sample;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::job::{Control, Job, Until};
+use crate::postgres::{Hook, Outcome, Sink};
+use crate::stream::{Batch, Rules};
+use feed::{Fed, Feed, Line, Survey};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+/// How often a run may begin again because the server lost what it had confirmed.
+const REWINDS: u32 = 3;
+
+/// partie2's engine: reads the topic once and writes the four tables, exactly once.
+///
+/// It holds no state of its own: positions, watermarks and sums are in the database. Each run takes the partitions
+/// over; an older run that is still alive is refused at its next batch.
+pub struct Pipeline {
+    config: Config,
+    rules: Rules,
+    hook: Option<Hook>,
+}
+
+impl Pipeline {
+    /// Makes `hook` be called between any two steps of a batch, for tests of what a crash leaves behind.
+    pub fn on_step(&mut self, hook: Hook) {
+        self.hook = Some(hook);
+    }
+
+    /// Reads and writes until `until`, printing the first batch's lines.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a service is away, a write is refused, or another worker takes over. What is committed stays, the
+    /// position never passes it.
+    pub fn run(&mut self, until: Until) -> Result<StreamReport> {
+        self.run_with(&Control::printing(), until)
+    }
+
+    /// Starts the same run in the background, until it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system gives no thread; failures of the run are told by the job.
+    pub fn start(&self) -> Result<Job> {
+        let mut pipeline = Self { config: self.config.clone(), rules: self.rules.clone(), hook: self.hook.clone() };
+        Job::start("partie2", move |control| pipeline.run_with(control, Until::Stopped).map(|report| report.summary()))
+    }
+
+    /// The same as [`Pipeline::run`], told when to stop and where to print.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Pipeline::run`] does.
+    pub fn run_with(&mut self, control: &Control, until: Until) -> Result<StreamReport> {
+        let mut report = StreamReport::new();
+        let owner = format!("spar-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        for _ in 0..=REWINDS {
+            let survey = Survey::new(&self.config)?;
+            let mut sink = Sink::open(&self.config, &self.rules, &owner, self.hook.clone())?;
+            let positions = sink.take_over(&survey.wanted)?;
+            let feed = survey.begin(self.rules.clone(), &positions, &self.config)?;
+            if pump(feed, &mut sink, until, control, &mut report)? {
+                report.end(control);
+                return Ok(report);
+            }
+        }
+        Err(Error::cannot("go on with the stream", format!("the server lost committed batches {REWINDS} times"))
+            .next("check PostgreSQL's log and its disk"))
+    }
+}
+
+/// Runs both ends until the reading one is done; false when the sink wants to read again from the ledger.
+fn pump(feed: Feed, sink: &mut Sink, until: Until, control: &Control, report: &mut StreamReport) -> Result<bool> {
+    let line = Line::default();
+    // One batch waits while the database commits the one before.
+    let (send, receive) = sync_channel(1);
+    thread::scope(|scope| {
+        let reading = thread::Builder::new()
+            .name("spar-feed".into())
+            .spawn_scoped(scope, || feed.run(until, control, &line, send))
+            .map_err(|e| Error::cannot("start the reading thread", e))?;
+        let mut end = Ok(true);
+        for fed in receive {
+            end = match fed {
+                Fed::Batch(batch, seconds) => {
+                    line.waiting.fetch_sub(1, Ordering::AcqRel);
+                    write(&batch, seconds, sink, control, report)
+                }
+                Fed::Idle => sink.close_idle().map(|closed| report.closed(closed)),
+                Fed::Failed(e) => Err(e),
+            };
+            if !matches!(end, Ok(true)) {
+                break;
+            }
+        }
+        line.over.store(true, Ordering::Relaxed);
+        match reading.join() {
+            Ok(()) => end,
+            Err(_) => Err(Error::cannot("read the stream", "the reading thread panicked")),
+        }
+    })
+}
+
+fn write(batch: &Batch, seconds: f64, sink: &mut Sink, control: &Control, report: &mut StreamReport) -> Result<bool> {
+    report.announce(sink.next_batch(), control);
+    match sink.commit(batch)? {
+        Outcome::Committed(committed) => {
+            report.add(&committed, batch, seconds, control);
+            Ok(true)
+        }
+        Outcome::Rewind => Ok(false),
+    }
+}

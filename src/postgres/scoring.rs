@@ -1,0 +1,438 @@
+//! partie4's side of the database: which toots are new, and their sentiments written with the history in one
+//! transaction.
+//!
+//! Scoring never takes a toot away: it stays in `filtered_toots` and is copied to `history_toots`. What was scored is
+//! written only where the stored version is still the one that was read; rows are held with `FOR SHARE` in id order,
+//! so an edit or a delete waits, or was first and then the toot is left for the next run.
+
+use super::Store;
+use super::connect::statement_failed;
+use crate::config::Config;
+use crate::display::{Report, Table, neutralise, say};
+use crate::error::{Error, Result};
+use crate::runtime::block_on;
+use crate::sentiment::{Scored, ScoredToot, label};
+use crate::timestamp::Timestamp;
+use polars::prelude::df;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+
+/// A run scores at most so many toots; the rest is new at the next run.
+const MOST_TOOTS: i64 = 1_000_000;
+
+/// How often a transaction that met a deadlock or lost its connection is tried.
+const ATTEMPTS: u32 = 3;
+
+/// The database as partie4 sees it. The connection opens when it is needed, again after [`Scoring::close`] too.
+pub struct Scoring {
+    config: Config,
+    store: Mutex<Option<Store>>,
+}
+
+/// A toot to score, in the version that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToot {
+    /// Its id.
+    pub toot_id: String,
+    /// The text that the model reads: `content`, or the cleaned text in a database that has no content.
+    pub content: String,
+    /// `edited_at` as the database writes it; `None` for a toot never edited.
+    pub version: Option<String>,
+    /// True for an old history row that is no longer in `filtered_toots`.
+    pub archived: bool,
+}
+
+/// The toots to score: read once, a fixed set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewToots {
+    /// The toots, by id.
+    pub toots: Vec<NewToot>,
+}
+
+impl Scoring {
+    /// Connects to the database.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server is away, refuses the role, or has no such database.
+    pub fn open(config: &Config) -> Result<Self> {
+        let store = Store::connect(config)?;
+        Ok(Self { config: config.clone(), store: Mutex::new(Some(store)) })
+    }
+
+    /// Runs `work` on an open connection.
+    fn with<T>(&self, work: impl AsyncFnOnce(&mut Client) -> Result<T>) -> Result<T> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if store.as_ref().is_none_or(|s| s.client.is_closed()) {
+            *store = Some(Store::connect(&self.config)?);
+        }
+        let client = &mut store.as_mut().expect("it was opened above").client;
+        block_on(work(client))
+    }
+
+    /// Creates `history_toots` and `toots_sentiments` if they are missing, and adds the columns an old database lacks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database refuses, or if partie2 has never run.
+    pub fn create_tables(&self) -> Result<Report> {
+        self.with(async |client| {
+            let there = client
+                .query_one("SELECT to_regclass('filtered_toots') IS NOT NULL", &[])
+                .await
+                .map_err(|e| statement_failed("look for filtered_toots", &e))?;
+            if !there.get::<_, bool>(0) {
+                return Err(Error::cannot("score the toots", "the database has no table filtered_toots")
+                    .next("run partie2 first")
+                    .invalid());
+            }
+            client.batch_execute(TABLES).await.map_err(|e| statement_failed("create the tables of partie4", &e))
+        })?;
+        say("Tables créées ou déjà existantes.");
+        Ok(Report::new("history_toots et toots_sentiments sont prêtes"))
+    }
+
+    /// How many toots the history holds, and how many of those have no sentiment yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tables cannot be read.
+    pub fn history(&self) -> Result<Report> {
+        say("Charge les données historiques depuis PostgreSQL (history_toots)...");
+        let (all, scored) = self.with(async |client| {
+            let row = client
+                .query_one(
+                    "SELECT count(*), count(s.toot_id) FROM history_toots h LEFT JOIN toots_sentiments s USING (toot_id)",
+                    &[],
+                )
+                .await
+                .map_err(|e| statement_failed("read history_toots", &e))?;
+            Ok((row.get::<_, i64>(0), row.get::<_, i64>(1)))
+        })?;
+        say(format!("Nombre de toots déjà traités (historique) : {all}"));
+        Ok(Report::new(format!("{all} toots dans l'historique, dont {} sans sentiment", all - scored)))
+    }
+
+    /// Reads the toots without a sentiment for their present version, once: what arrives later waits for the next run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tables cannot be read.
+    pub fn new_toots(&self) -> Result<NewToots> {
+        say("Charge les nouveaux toots depuis PostgreSQL (filtered_toots)...");
+        let toots: Vec<NewToot> = self.with(async |client| {
+            let rows = client
+                .query(NEW_TOOTS, &[&MOST_TOOTS])
+                .await
+                .map_err(|e| statement_failed("read the new toots", &e))?;
+            Ok(rows
+                .iter()
+                .map(|r| NewToot { toot_id: r.get(0), content: r.get(1), version: r.get(2), archived: r.get(3) })
+                .collect())
+        })?;
+        if toots.is_empty() {
+            say("Aucun nouveau toot à traiter.");
+        } else {
+            say(format!("Nombre de nouveaux toots : {}", toots.len()));
+        }
+        if toots.len() as i64 == MOST_TOOTS {
+            say(format!("Pas plus de {MOST_TOOTS} toots à la fois : relancer pour la suite."));
+        }
+        Ok(NewToots { toots })
+    }
+
+    /// Writes the sentiments and the history copies in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database refuses; then nothing was written, and the toots are still new.
+    pub fn record(&self, scored: &Scored) -> Result<Recorded> {
+        say("Stocke les résultats dans PostgreSQL (toots_sentiments)...");
+        let written = self.attempts(|| self.record_once(scored))?;
+        say("Résultats stockés avec succès.");
+        Ok(Recorded { scored: scored.toots.len(), written })
+    }
+
+    fn record_once(&self, scored: &Scored) -> Result<usize> {
+        let now = Timestamp::now().to_string();
+        self.with(async |client| {
+            let failed = |e: tokio_postgres::Error| statement_failed("record the sentiments", &e);
+            let transaction = client.transaction().await.map_err(failed)?;
+            let mut written = 0;
+            for (archived, statement) in
+                [(false, record_statement("filtered_toots")), (true, record_statement("history_toots"))]
+            {
+                let toots: Vec<&ScoredToot> = scored.toots.iter().filter(|t| t.toot.archived == archived).collect();
+                if toots.is_empty() {
+                    continue;
+                }
+                let columns = Columns::of(&toots);
+                let rows = transaction.query(&statement, &columns.parameters(&scored.model_version, &now)).await;
+                written += rows.map_err(failed)?.len();
+            }
+            transaction.commit().await.map_err(failed)?;
+            Ok(written)
+        })
+    }
+
+    /// Tries a transaction again after a deadlock or a lost connection: it writes all or nothing, and what it wrote
+    /// once it does not write twice.
+    fn attempts<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        let mut attempt = 1;
+        loop {
+            match work() {
+                Err(e) if e.is_transient() && attempt < ATTEMPTS => {
+                    std::thread::sleep(Duration::from_millis(100) * attempt);
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Makes sure that every scored toot is in the history, and says so.
+    ///
+    /// [`Scoring::record`] has copied the toots that it scored; only a database of the original can hold a sentiment
+    /// without its history row, and that row is added here.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database refuses.
+    pub fn copy_history(&self) -> Result<Report> {
+        say("Déplace les toots traités dans PostgreSQL (history_toots)...");
+        let (all, added) = self.attempts(|| {
+            self.with(async |client| {
+                let failed = |e: tokio_postgres::Error| statement_failed("complete history_toots", &e);
+                let added = client.execute(&complete_statement(), &[]).await.map_err(failed)?;
+                let row = client.query_one("SELECT count(*) FROM history_toots", &[]).await.map_err(failed)?;
+                Ok((row.get::<_, i64>(0), added))
+            })
+        })?;
+        say("Toots déplacés dans la table historique avec succès.");
+        Ok(Report::new(format!("{all} toots dans history_toots, dont {added} ajoutés par cette étape")))
+    }
+
+    /// The step that deletes nothing: scored toots stay in `filtered_toots` for partie3 and partie5.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tables cannot be read.
+    pub fn keep_toots(&self) -> Result<Report> {
+        say("Supprime les toots traités de la table filtered_toots...");
+        let kept = self.with(async |client| {
+            let row = client
+                .query_one("SELECT count(*) FROM filtered_toots", &[])
+                .await
+                .map_err(|e| statement_failed("count filtered_toots", &e))?;
+            Ok(row.get::<_, i64>(0))
+        })?;
+        say("Aucun toot_id à supprimer.");
+        Ok(Report::new(format!("{kept} toots restent dans filtered_toots")))
+    }
+
+    /// Closes the connection; a cell that is run again opens another.
+    pub fn close(&self) -> Report {
+        say("Arrêt de la session PostgreSQL...");
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        say("Session PostgreSQL arrêtée.");
+        Report::new("Connexion fermée")
+    }
+}
+
+impl NewToots {
+    /// Five of the toots.
+    ///
+    /// # Errors
+    ///
+    /// Fails if polars cannot build the table.
+    pub fn preview(&self) -> Result<Table> {
+        let shown = &self.toots[..self.toots.len().min(5)];
+        crate::sentiment::table(df!(
+            "toot_id" => shown.iter().map(|t| t.toot_id.as_str()).collect::<Vec<_>>(),
+            "content" => shown.iter().map(|t| neutralise(&t.content)).collect::<Vec<_>>(),
+            "edited_at" => shown.iter().map(|t| t.version.as_deref()).collect::<Vec<_>>(),
+        ))
+    }
+}
+
+/// What [`Scoring::record`] wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Toots that were scored.
+    pub scored: usize,
+    /// Toots whose sentiment and history row were written.
+    pub written: usize,
+}
+
+impl Recorded {
+    /// Shows the counts in a notebook.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} sentiments écrits, avec leur copie dans history_toots ; {} laissés de côté, modifiés, supprimés ou \
+             déjà scorés entre-temps",
+            self.written,
+            self.scored - self.written
+        )
+    }
+}
+
+/// The scored toots as columns, the form in which one statement takes them all.
+#[derive(Default)]
+struct Columns<'a> {
+    ids: Vec<&'a str>,
+    versions: Vec<Option<&'a str>>,
+    predictions: Vec<f64>,
+    labels: Vec<&'static str>,
+    negative: Vec<f64>,
+    neutral: Vec<f64>,
+    positive: Vec<f64>,
+    probability: Vec<f64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(toots: &[&'a ScoredToot]) -> Self {
+        let mut columns = Self::default();
+        for ScoredToot { toot, prediction } in toots {
+            let [negative, neutral, positive] = prediction.probabilities;
+            let value = prediction.sentiment().prediction();
+            columns.ids.push(&toot.toot_id);
+            columns.versions.push(toot.version.as_deref());
+            columns.predictions.push(value);
+            columns.labels.push(label(value));
+            columns.negative.push(negative);
+            columns.neutral.push(neutral);
+            columns.positive.push(positive);
+            columns.probability.push(prediction.probability());
+        }
+        columns
+    }
+
+    fn parameters<'b>(&'b self, model: &'b String, now: &'b String) -> [&'b (dyn ToSql + Sync); 10] {
+        [
+            &self.ids,
+            &self.versions,
+            &self.predictions,
+            &self.labels,
+            &self.negative,
+            &self.neutral,
+            &self.positive,
+            &self.probability,
+            model,
+            now,
+        ]
+    }
+}
+
+/// partie4's two tables, and the columns that a database of the original lacks.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS history_toots (
+    toot_id VARCHAR(255) PRIMARY KEY, timestamp TIMESTAMP, text TEXT, user_id VARCHAR(255), language VARCHAR(10),
+    hashtags TEXT, reblogs_count INTEGER, favourites_count INTEGER, replies_count INTEGER);
+ALTER TABLE history_toots ADD COLUMN IF NOT EXISTS content TEXT, ADD COLUMN IF NOT EXISTS username TEXT,
+    ADD COLUMN IF NOT EXISTS text_length INTEGER, ADD COLUMN IF NOT EXISTS edited_at TIMESTAMP;
+CREATE TABLE IF NOT EXISTS toots_sentiments (
+    toot_id VARCHAR(255) PRIMARY KEY, text TEXT, prediction DOUBLE PRECISION, sentiment VARCHAR(20));
+ALTER TABLE toots_sentiments ADD COLUMN IF NOT EXISTS p_negative DOUBLE PRECISION,
+    ADD COLUMN IF NOT EXISTS p_neutral DOUBLE PRECISION, ADD COLUMN IF NOT EXISTS p_positive DOUBLE PRECISION,
+    ADD COLUMN IF NOT EXISTS probability DOUBLE PRECISION, ADD COLUMN IF NOT EXISTS model_version TEXT,
+    ADD COLUMN IF NOT EXISTS scored_at TIMESTAMPTZ, ADD COLUMN IF NOT EXISTS edited_at TIMESTAMP;
+";
+
+/// Toots without a sentiment for their present version: those of `filtered_toots`, then old history rows.
+const NEW_TOOTS: &str = "
+SELECT f.toot_id, coalesce(f.content, f.text, ''), f.edited_at::text, false
+FROM filtered_toots f
+WHERE NOT EXISTS (SELECT FROM toots_sentiments s
+                  WHERE s.toot_id = f.toot_id AND s.edited_at IS NOT DISTINCT FROM f.edited_at)
+UNION ALL
+SELECT h.toot_id, coalesce(h.content, h.text, ''), h.edited_at::text, true
+FROM history_toots h
+WHERE NOT EXISTS (SELECT FROM filtered_toots f WHERE f.toot_id = h.toot_id)
+  AND NOT EXISTS (SELECT FROM toots_sentiments s
+                  WHERE s.toot_id = h.toot_id AND s.edited_at IS NOT DISTINCT FROM h.edited_at)
+ORDER BY 1 LIMIT $1";
+
+/// The columns of both toot tables.
+const TOOT_COLUMNS: [&str; 13] = [
+    "toot_id",
+    "timestamp",
+    "text",
+    "user_id",
+    "language",
+    "hashtags",
+    "reblogs_count",
+    "favourites_count",
+    "replies_count",
+    "content",
+    "username",
+    "text_length",
+    "edited_at",
+];
+
+/// Copies toots from `held` into the history.
+fn history_insert(from: &str) -> String {
+    let columns = TOOT_COLUMNS.join(", ");
+    let set: Vec<String> = TOOT_COLUMNS[1..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
+    format!(
+        "INSERT INTO history_toots ({columns}) SELECT {columns} FROM {from} \
+         ON CONFLICT (toot_id) DO UPDATE SET {}",
+        set.join(", ")
+    )
+}
+
+/// Holds the rows that are still as they were scored, then writes sentiments and history from those alone.
+fn record_statement(table: &str) -> String {
+    let toot: Vec<String> = TOOT_COLUMNS.iter().map(|c| format!("t.{c}")).collect();
+    let history = if table == "history_toots" { "SELECT 1".to_owned() } else { history_insert("held") };
+    format!(
+        "WITH held AS MATERIALIZED (
+             SELECT {}, s.prediction, s.sentiment, s.p_negative, s.p_neutral, s.p_positive, s.probability
+             FROM {table} t
+             JOIN unnest($1::text[], $2::text[], $3::float8[], $4::text[], $5::float8[], $6::float8[], $7::float8[],
+                         $8::float8[])
+                  AS s(toot_id, version, prediction, sentiment, p_negative, p_neutral, p_positive, probability)
+               ON s.toot_id = t.toot_id
+             WHERE t.edited_at::text IS NOT DISTINCT FROM s.version
+             ORDER BY t.toot_id FOR SHARE OF t
+         ), copied AS ({history})
+         INSERT INTO toots_sentiments AS old (toot_id, text, prediction, sentiment, p_negative, p_neutral, p_positive,
+                                              probability, model_version, scored_at, edited_at)
+         SELECT toot_id, text, prediction, sentiment, p_negative, p_neutral, p_positive, probability, $9::text,
+                $10::text::timestamptz, edited_at
+         FROM held
+         ON CONFLICT (toot_id) DO UPDATE SET
+             text = excluded.text, prediction = excluded.prediction, sentiment = excluded.sentiment,
+             p_negative = excluded.p_negative, p_neutral = excluded.p_neutral, p_positive = excluded.p_positive,
+             probability = excluded.probability, model_version = excluded.model_version,
+             scored_at = excluded.scored_at, edited_at = excluded.edited_at
+         WHERE old.edited_at IS DISTINCT FROM excluded.edited_at
+         RETURNING 1",
+        toot.join(", ")
+    )
+}
+
+/// Adds the history rows that a sentiment of the original lacks.
+fn complete_statement() -> String {
+    let toot: Vec<String> = TOOT_COLUMNS.iter().map(|c| format!("t.{c}")).collect();
+    format!(
+        "WITH held AS MATERIALIZED (
+             SELECT {} FROM filtered_toots t
+             WHERE NOT EXISTS (SELECT FROM history_toots h WHERE h.toot_id = t.toot_id)
+               AND EXISTS (SELECT FROM toots_sentiments s
+                           WHERE s.toot_id = t.toot_id AND s.edited_at IS NOT DISTINCT FROM t.edited_at)
+             ORDER BY t.toot_id FOR SHARE OF t
+         ) {}",
+        toot.join(", "),
+        history_insert("held")
+    )
+}

@@ -1,0 +1,396 @@
+//! One batch, one transaction: ledger, toots, windows, averages and everything set aside, or nothing.
+
+use super::connect::{self, statement_failed};
+use super::ledger::{self, Epochs, PIPELINE, Position, Truth};
+use super::run::{Run, Statements};
+use super::{aggregates, rows};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::runtime::block_on;
+use crate::stream::{Batch, Books, ChangeKind, Rules, Width, merge};
+use crate::timestamp::Timestamp;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+/// How often a batch is tried before the run fails.
+const ATTEMPTS: u32 = 8;
+/// How many progress rows are kept.
+const PROGRESS: i64 = 10_000;
+
+/// A point between two steps of a batch, where a test may strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The batch was read; its transaction has not begun.
+    Read,
+    /// The ledger has moved inside the transaction.
+    Moved,
+    /// The toots are written.
+    Stored,
+    /// Windows and averages are written.
+    Aggregated,
+    /// Everything is written; COMMIT is next.
+    Written,
+    /// COMMIT has succeeded; nobody was told yet.
+    Committed,
+}
+
+/// What a test does to the run at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// The run ends there, as if the process had died.
+    Crash,
+    /// The connection to PostgreSQL breaks there.
+    Cut,
+}
+
+/// Called at every step; see [`Fault`].
+pub type Hook = Arc<dyn Fn(Step) -> Fault + Send + Sync>;
+
+/// Where the time of a batch went, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Phases {
+    /// Looking up and writing toots.
+    pub rows: f64,
+    /// Windows and averages.
+    pub aggregates: f64,
+    /// COMMIT.
+    pub commit: f64,
+    /// The whole transaction, retries included.
+    pub total: f64,
+}
+
+/// A batch that is in the tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Committed {
+    pub batch_id: i64,
+    pub books: Books,
+    pub phases: Phases,
+    pub retries: u32,
+}
+
+/// How a commit ended without an error.
+pub(crate) enum Outcome {
+    Committed(Committed),
+    /// The ledger is behind what this worker read: read again from there.
+    Rewind,
+}
+
+/// What stops an attempt.
+enum Trouble {
+    /// A statement or the connection failed; whether the batch was applied is asked afterwards.
+    Sql(&'static str, tokio_postgres::Error),
+    /// The ledger was not as this worker left it.
+    Lost,
+    /// A toot taken for new is stored already.
+    Known,
+    /// A test struck.
+    Struck,
+    /// A test cut the connection.
+    Cut,
+}
+
+/// The writing end of the pipeline: one connection, one owner.
+pub(crate) struct Sink {
+    config: Config,
+    owner: String,
+    width: Width,
+    client: Client,
+    statements: Statements,
+    epochs: Epochs,
+    batch_id: i64,
+    /// True while batches hold toots that are stored already: look first, instead of failing on their keys.
+    cautious: bool,
+    hook: Option<Hook>,
+}
+
+impl Sink {
+    pub fn open(config: &Config, rules: &Rules, owner: &str, hook: Option<Hook>) -> Result<Self> {
+        let (client, batch_id) = block_on(async {
+            let client = connect::connect(config.database_url()?, None).await?;
+            let last: i64 = client
+                .query_one("SELECT coalesce(max(batch_id), -1) FROM progress WHERE name = $1", &[&PIPELINE])
+                .await
+                .map_err(|e| statement_failed("read the table progress (partie2 makes it)", &e))?
+                .get(0);
+            Ok::<_, Error>((client, last + 1))
+        })?;
+        Ok(Self {
+            config: config.clone(),
+            owner: owner.to_owned(),
+            width: rules.width,
+            client,
+            statements: Statements::default(),
+            epochs: Epochs::new(),
+            batch_id,
+            cautious: false,
+            hook,
+        })
+    }
+
+    /// Becomes the owner of these partitions.
+    pub fn take_over(&mut self, wanted: &[(String, i32, i64)]) -> Result<Vec<Position>> {
+        let positions = block_on(ledger::take_over(&mut self.client, &self.owner, wanted))?;
+        self.epochs = positions.iter().map(|p| ((p.topic.clone(), p.part), p.epoch)).collect();
+        Ok(positions)
+    }
+
+    /// The number of the next batch.
+    pub fn next_batch(&self) -> i64 {
+        self.batch_id
+    }
+
+    /// Writes the batch, once and for all, whatever happens on the way.
+    ///
+    /// # Errors
+    ///
+    /// Fails if another worker took a partition over, or if the server refuses the rows or stays away.
+    pub fn commit(&mut self, batch: &Batch) -> Result<Outcome> {
+        let began = Instant::now();
+        let mut applied = None;
+        let mut attempt = 0;
+        loop {
+            let trouble = block_on(self.attempt(batch, began, &mut applied)).err();
+            let error = match trouble {
+                None => return Ok(self.done(applied, attempt)),
+                Some(Trouble::Struck) => return Err(Error::cannot("go on", "a test stopped the run here")),
+                Some(Trouble::Cut) => Error::cannot("go on", "a test cut the connection").transient(),
+                Some(Trouble::Lost) => Error::cannot("move the ledger", "its row has changed").transient(),
+                Some(Trouble::Known) => {
+                    Error::cannot("store the batch", "another worker stored one of its toots meanwhile").transient()
+                }
+                Some(Trouble::Sql(action, e)) => statement_failed(action, &e),
+            };
+            attempt += 1;
+            if !error.is_transient() || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            // Half a second at first, some thirty in all: longer than a restart of the server.
+            std::thread::sleep(pause(attempt));
+            match block_on(self.look_again(batch)) {
+                Ok(Truth::Applied) => return Ok(self.done(applied, attempt)),
+                Ok(Truth::Behind) => return Ok(Outcome::Rewind),
+                Ok(Truth::NotApplied) => {}
+                Err(e) if e.is_transient() => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    fn done(&mut self, applied: Option<(Books, Phases)>, retries: u32) -> Outcome {
+        let (books, phases) = applied.unwrap_or_default();
+        let batch_id = self.batch_id;
+        self.batch_id += 1;
+        Outcome::Committed(Committed { batch_id, books, phases, retries })
+    }
+
+    /// A fresh connection, and the ledger's word on the batch.
+    async fn look_again(&mut self, batch: &Batch) -> Result<Truth> {
+        self.client = connect::connect(self.config.database_url()?, None).await?;
+        self.statements = Statements::default();
+        ledger::resolve(&mut self.client, &self.epochs, &batch.spans).await
+    }
+
+    async fn attempt(
+        &mut self,
+        batch: &Batch,
+        began: Instant,
+        applied: &mut Option<(Books, Phases)>,
+    ) -> std::result::Result<(), Trouble> {
+        let mut phases = Phases::default();
+        let hook = &self.hook;
+        strike(hook, Step::Read)?;
+        let tx = self.client.transaction().await.map_err(sql("begin a batch"))?;
+        let mut run = Run { tx: &tx, statements: &mut self.statements };
+        if !ledger::advance(&mut run, &self.epochs, &batch.spans).await.map_err(sql("move the ledger"))? {
+            return Err(Trouble::Lost);
+        }
+        strike(hook, Step::Moved)?;
+        let clock = Instant::now();
+        run.tx.batch_execute("SAVEPOINT toots").await.map_err(sql("set a savepoint"))?;
+        let mut stored = store(&mut run, batch, self.width, &mut self.cautious).await;
+        if matches!(stored, Err(Trouble::Known)) && !self.cautious {
+            run.tx.batch_execute("ROLLBACK TO SAVEPOINT toots").await.map_err(sql("go back to the savepoint"))?;
+            self.cautious = true;
+            stored = store(&mut run, batch, self.width, &mut self.cautious).await;
+        }
+        let (mut books, delta) = stored?;
+        phases.rows = clock.elapsed().as_secs_f64();
+        strike(hook, Step::Stored)?;
+        let clock = Instant::now();
+        aggregates::write(&mut run, &delta).await.map_err(sql("write windows and averages"))?;
+        if let Some(mark) = batch.closing {
+            aggregates::close(&mut run, mark).await.map_err(sql("close windows"))?;
+        }
+        phases.aggregates = clock.elapsed().as_secs_f64();
+        strike(hook, Step::Aggregated)?;
+        books.dropped_tags += delta.dropped_tags;
+        rows::set_aside(&mut run, batch, &self.owner).await.map_err(sql("write dead letters and gaps"))?;
+        if books.read > books.dead {
+            rows::remember_source(&mut run, &self.config.source).await.map_err(sql("note the source"))?;
+        }
+        let told = Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, began, phases };
+        told.write(&mut run).await.map_err(sql("write the progress"))?;
+        strike(hook, Step::Written)?;
+        // From here on the batch may be applied even if an error says otherwise.
+        *applied = Some((books, phases));
+        let clock = Instant::now();
+        tx.commit().await.map_err(sql("commit a batch"))?;
+        phases.commit = clock.elapsed().as_secs_f64();
+        phases.total = began.elapsed().as_secs_f64();
+        *applied = Some((books, phases));
+        strike(hook, Step::Committed)
+    }
+
+    /// Marks every open window as closed because nothing comes any more; gives their number.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server is away; the next call does it then.
+    pub fn close_idle(&mut self) -> Result<u64> {
+        block_on(async {
+            let failed = |e: tokio_postgres::Error| statement_failed("close the windows of an idle stream", &e);
+            let tx = self.client.transaction().await.map_err(failed)?;
+            let mut run = Run { tx: &tx, statements: &mut self.statements };
+            for ((topic, part), epoch) in &self.epochs {
+                if !ledger::holds(&mut run, topic, *part, *epoch).await.map_err(failed)? {
+                    return Ok(0);
+                }
+            }
+            let closed = aggregates::close_idle(&mut run).await.map_err(failed)?;
+            tx.commit().await.map_err(failed)?;
+            Ok(closed)
+        })
+    }
+}
+
+fn sql(action: &'static str) -> impl Fn(tokio_postgres::Error) -> Trouble {
+    move |e| Trouble::Sql(action, e)
+}
+
+fn strike(hook: &Option<Hook>, step: Step) -> std::result::Result<(), Trouble> {
+    match hook.as_ref().map_or(Fault::None, |hook| hook(step)) {
+        Fault::None => Ok(()),
+        Fault::Crash => Err(Trouble::Struck),
+        Fault::Cut => Err(Trouble::Cut),
+    }
+}
+
+fn pause(attempt: u32) -> Duration {
+    let base = 250u64 << attempt.min(5);
+    // Two workers that met once should not meet again at once.
+    Duration::from_millis(base + rand::random_range(0..base / 2))
+}
+
+/// Writes the toots of the batch; gives the books and what windows and averages change by.
+async fn store(
+    run: &mut Run<'_>,
+    batch: &Batch,
+    width: Width,
+    cautious: &mut bool,
+) -> std::result::Result<(Books, crate::stream::Delta), Trouble> {
+    let failed = sql("write the toots");
+    let known = rows::known(run, batch, *cautious).await.map_err(&failed)?;
+    *cautious = *cautious && !known.is_empty();
+    let is_known = |index: &u32| known.contains(batch.id(*index));
+    let (known, fresh): (Vec<u32>, Vec<u32>) = batch.plain.iter().partition(|index| is_known(index));
+    let mut special = [&batch.special[..], &known[..]].concat();
+    special.sort_unstable();
+    let fates = rows::fates(run, batch, &special).await.map_err(&failed)?;
+    let written = merge(batch, &special, &fates, width);
+    rows::take_out(run, &written).await.map_err(&failed)?;
+    let unique = |e: tokio_postgres::Error| {
+        if e.code() == Some(&SqlState::UNIQUE_VIOLATION) { Trouble::Known } else { Trouble::Sql("write the toots", e) }
+    };
+    rows::put(run, batch, fresh.iter().chain(&written.put)).await.map_err(unique)?;
+    rows::list(run, batch, &fresh, &written).await.map_err(&failed)?;
+    let mut books = batch.books;
+    books += written.books;
+    let mut delta = written.delta;
+    delta.merge(&batch.delta);
+    for index in &known {
+        if let ChangeKind::Put { toot, late, .. } = batch.changes[*index as usize].kind {
+            delta.undo(batch.toots.get(toot).counted(late.is_some()));
+        }
+    }
+    for index in &fresh {
+        match batch.changes[*index as usize].kind {
+            ChangeKind::Put { late: Some(_), .. } => books.late += 1,
+            _ => books.on_time += 1,
+        }
+    }
+    Ok((books, delta))
+}
+
+/// The row of a batch in `progress`, with the names of Spark's StreamingQueryProgress.
+struct Progress<'a> {
+    batch: &'a Batch,
+    books: &'a Books,
+    owner: &'a str,
+    batch_id: i64,
+    began: Instant,
+    phases: Phases,
+}
+
+impl Progress<'_> {
+    async fn write(&self, run: &mut Run<'_>) -> std::result::Result<(), tokio_postgres::Error> {
+        let elapsed = self.began.elapsed().as_secs_f64();
+        let rate = self.books.read as f64 / elapsed.max(1e-6);
+        let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
+        let sources: Vec<_> = self
+            .batch
+            .spans
+            .iter()
+            .map(|s| {
+                serde_json::json!({"description": s.topic, "partition": s.part, "startOffset": s.from,
+                    "endOffset": s.to, "numInputRows": s.to - s.from})
+            })
+            .collect();
+        let observed: serde_json::Map<String, serde_json::Value> =
+            self.books.named().iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect();
+        let durations = serde_json::json!({"addBatch": millis(self.phases.rows),
+            "aggregates": millis(self.phases.aggregates), "triggerExecution": millis(elapsed)});
+        let watermark: Option<Timestamp> = self.batch.closing;
+        run.execute(
+            "INSERT INTO progress (name, run_id, batch_id, timestamp, num_input_rows, input_rows_per_second,
+                processed_rows_per_second, batch_duration_ms, duration_ms, watermark, sources, observed_metrics)
+             VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $5, $6, $7::text::jsonb, $8, $9::text::jsonb, $10::text::jsonb)",
+            &[
+                &PIPELINE,
+                &self.owner,
+                &self.batch_id,
+                &(self.books.read as i64),
+                &rate,
+                &millis(elapsed),
+                &durations.to_string(),
+                &watermark.map(SystemTime::from),
+                &serde_json::Value::from(sources).to_string(),
+                &serde_json::Value::from(observed).to_string(),
+            ],
+        )
+        .await?;
+        if self.batch_id % 100 == 0 {
+            let oldest = self.batch_id - PROGRESS;
+            run.execute("DELETE FROM progress WHERE name = $1 AND batch_id < $2", &[&PIPELINE, &oldest]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks that the role may write a table.
+pub(crate) async fn may_write(client: &Client, table: &str) -> Result<()> {
+    let action = format!("write {table}");
+    let may: bool = client
+        .query_one("SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')", &[&table])
+        .await
+        .map_err(|e| statement_failed(&action, &e).next("create the tables first: Store::create_tables(&config)"))?
+        .get(0);
+    if may {
+        Ok(())
+    } else {
+        Err(Error::cannot(action, "the role may not").next("grant it INSERT and UPDATE").refused())
+    }
+}

@@ -1,0 +1,117 @@
+"""Runs one notebook on the kernel `rust` and tells, one JSON object per line, how each cell went.
+
+usage: execute.py NOTEBOOK EXECUTED SECONDS_PER_CELL
+
+The kernel starts at once; the cells run after a line `go` on stdin. A prompt of a cell is told as an `input`
+event and answered by the next line. What a cell's outputs mean is judged by the caller: the kernel answers
+"ok" to a cell that ended on `?` or a panic. After each cell the caller says `next` or `stop`.
+"""
+
+import json
+import queue
+import subprocess
+import sys
+import time
+
+import nbformat
+from jupyter_client import KernelManager
+from nbformat.v4 import output_from_msg
+
+
+def tell(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def hear():
+    return sys.stdin.readline().rstrip("\n")
+
+
+class Gone(Exception):
+    """The kernel's process ended."""
+
+
+class TooLong(Exception):
+    """The cell did not end in its time."""
+
+
+def run_cell(manager, client, code, limit):
+    """Executes `code`; returns its outputs and its execution count."""
+    outputs, count = [], None
+    deadline = time.monotonic() + limit
+    request = client.execute(code, allow_stdin=True, stop_on_error=False)
+    replied = idle = False
+    while not (replied and idle):
+        if time.monotonic() > deadline:
+            raise TooLong(outputs)
+        if not manager.is_alive():
+            raise Gone(outputs)
+        try:
+            message = client.get_iopub_msg(timeout=0.1)
+            if message["parent_header"].get("msg_id") == request:
+                kind = message["msg_type"]
+                if kind == "status":
+                    idle = message["content"]["execution_state"] == "idle"
+                elif kind in ("stream", "execute_result", "display_data", "error"):
+                    add(outputs, output_from_msg(message))
+        except queue.Empty:
+            pass
+        if client.stdin_channel.msg_ready():
+            asked = client.get_stdin_msg(timeout=1)
+            waiting = time.monotonic()
+            tell("input", prompt=asked["content"]["prompt"], outputs=outputs)
+            client.input(hear())
+            deadline += time.monotonic() - waiting
+        if not replied and client.shell_channel.msg_ready():
+            reply = client.get_shell_msg(timeout=1)
+            if reply["parent_header"].get("msg_id") == request:
+                replied, count = True, reply["content"].get("execution_count")
+    return outputs, count
+
+
+def add(outputs, output):
+    """Appends an output; pieces of one stream become one."""
+    last = outputs[-1] if outputs else None
+    if last and output["output_type"] == "stream" == last["output_type"] and last["name"] == output["name"]:
+        last["text"] += output["text"]
+    else:
+        outputs.append(output)
+
+
+def main(source, executed, limit):
+    notebook = nbformat.read(source, as_version=4)
+    manager = KernelManager(kernel_name="rust")
+    started = time.monotonic()
+    try:
+        # What the kernel itself prints belongs to no cell, and stdout is the line to the caller.
+        manager.start_kernel(cwd=source.rpartition("/")[0] or ".", stdout=subprocess.DEVNULL)
+        client = manager.client()
+        client.start_channels()
+        client.wait_for_ready(timeout=120)
+        tell("ready", seconds=time.monotonic() - started)
+        if hear() != "go":
+            return
+        cells = [c for c in notebook.cells if c.cell_type == "code"]
+        for index, cell in enumerate(cells):
+            tell("cell", index=index, of=len(cells), source=cell.source)
+            begin, ended = time.monotonic(), "complete"
+            try:
+                cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit)
+            except (Gone, TooLong) as cause:
+                ended = "gone" if isinstance(cause, Gone) else "too long"
+                cell.outputs = cause.args[0]
+            tell("done", index=index, seconds=time.monotonic() - begin, ended=ended, outputs=cell.outputs)
+            if ended != "complete":
+                return
+            if hear() != "next":
+                return
+    except RuntimeError as cause:
+        tell("failed", why=str(cause))
+    finally:
+        nbformat.write(notebook, executed)
+        if manager.has_kernel:
+            manager.shutdown_kernel(now=True)
+        tell("end")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))

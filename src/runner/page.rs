@@ -1,0 +1,119 @@
+//! The pages a reader gets: one per notebook by nbconvert, and an index.
+
+use super::Ran;
+use crate::config::Config;
+use crate::display::escape_html;
+use crate::error::{Error, Result};
+use crate::setup::{Kernel, Tools};
+use crate::timestamp::Timestamp;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+const SCRIPT: &str = include_str!("render.py");
+
+/// A renderer that works while notebooks run: pages are asked for as they come, and awaited at the end.
+pub(super) struct Pages {
+    child: Child,
+    to: Option<ChildStdin>,
+    from: BufReader<ChildStdout>,
+    out: PathBuf,
+    asked: usize,
+}
+
+impl Pages {
+    pub(super) fn start(tools: &Tools, kernel: &Kernel, out: &Path) -> Result<Self> {
+        let mut child = Command::new(&tools.python)
+            .arg("-c")
+            .arg(SCRIPT)
+            .arg(out)
+            .envs(kernel.environment())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| Error::cannot(format!("start {}", tools.python.display()), e).next("run `./spar setup`"))?;
+        let to = child.stdin.take();
+        let from = child.stdout.take().ok_or_else(|| Error::cannot("hear the renderer", "it has no stdout"))?;
+        Ok(Self { child, to, from: BufReader::new(from), out: out.to_owned(), asked: 0 })
+    }
+
+    /// Asks for the page of an executed notebook.
+    pub(super) fn render(&mut self, executed: &Path) -> Result<()> {
+        self.asked += 1;
+        match &mut self.to {
+            Some(to) => writeln!(to, "{}", executed.display())
+                .and_then(|()| to.flush())
+                .map_err(|e| Error::cannot("ask for a page", e)),
+            None => Err(Error::cannot("ask for a page", "the renderer has ended")),
+        }
+    }
+
+    /// Waits for all pages and writes the index.
+    pub(super) fn finish(mut self, config: &Config, ran: &[Ran]) -> Result<PathBuf> {
+        self.to = None;
+        let (mut pages, mut errors) = (0, Vec::new());
+        for line in (&mut self.from).lines() {
+            let line = line.map_err(|e| Error::cannot("hear the renderer", e))?;
+            let value: Value = serde_json::from_str(&line).map_err(|e| Error::cannot("understand the renderer", e))?;
+            if value["page"].is_string() {
+                pages += 1;
+            } else if let Some(error) = value["error"].as_str() {
+                errors.push(error.to_owned());
+            }
+        }
+        if pages != self.asked {
+            let why = if errors.is_empty() { "the renderer ended early".into() } else { errors.join("; ") };
+            return Err(Error::cannot(format!("render {} of {} pages", self.asked - pages, self.asked), why));
+        }
+        let file = self.out.join("index.html");
+        std::fs::write(&file, index(config, ran)).map_err(|e| Error::cannot(format!("write {}", file.display()), e))?;
+        Ok(file)
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        self.to = None;
+        // It ends by itself at the end of its input; an error of wait leaves nothing to do.
+        let _ = self.child.wait();
+    }
+}
+
+fn index(config: &Config, ran: &[Ran]) -> String {
+    let rows: String = ran
+        .iter()
+        .map(|r| {
+            let state = match &r.failure {
+                None => "exécuté".to_owned(),
+                Some(f) => format!("arrêté à la cellule {} : {}", f.cell, f.message.lines().next().unwrap_or_default()),
+            };
+            format!(
+                "<tr><td><a href=\"{0}.html\">{0}</a></td><td>{1}</td><td class=n>{2}</td><td class=n>{3:.1}&nbsp;s</td></tr>\n",
+                escape_html(&r.notebook),
+                escape_html(&state),
+                r.cells,
+                r.seconds
+            )
+        })
+        .collect();
+    let origin = if config.is_local() {
+        "Les toots sont générés par le serveur Mastodon local du projet.".to_owned()
+    } else {
+        format!("Les toots viennent de {}.", escape_html(&config.source))
+    };
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>spar : les notebooks exécutés</title>\n<style>{STYLE}</style></head>\n<body><h1>spar</h1>\n\
+         <p>Des toots publics, de Mastodon à PostgreSQL : les notebooks exécutés, dans l’ordre.</p>\n<p>{origin}</p>\n\
+         <table><thead><tr><th>Notebook</th><th>État</th><th class=n>Cellules</th><th class=n>Durée</th></tr></thead><tbody>\n{rows}</tbody></table>\n\
+         <p class=foot>spar {} · {}</p></body></html>\n",
+        env!("CARGO_PKG_VERSION"),
+        Timestamp::from_millis(Timestamp::now().as_millis() / 1000 * 1000),
+    )
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;\
+color:#222;background:#fff}table{border-collapse:collapse;width:100%}th,td{padding:.4rem .8rem;text-align:left;\
+border-bottom:1px solid #ccc}.n{text-align:right}.foot{color:#666;font-size:.85rem}a{color:#1f5fa8}\
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}a{color:#8ab8f0}}";

@@ -1,0 +1,43 @@
+"""Turns executed notebooks into pages: reads a path per line on stdin, answers the page's path or an error.
+
+usage: render.py FOLDER
+
+Pages are self-contained: nothing is fetched when they are opened.
+"""
+
+import json
+import os
+import sys
+
+import nbformat
+from nbconvert import HTMLExporter
+from traitlets.config import Config
+
+
+def main(folder):
+    settings = Config()
+    settings.HTMLExporter.template_name = "lab"
+    settings.HTMLExporter.embed_images = True
+    settings.HTMLExporter.mathjax_url = ""
+    settings.HTMLExporter.require_js_url = ""
+    settings.HTMLExporter.jquery_url = ""
+    settings.HTMLExporter.mermaid_js_url = ""
+    settings.HTMLExporter.widget_renderer_url = ""
+    exporter = HTMLExporter(config=settings)
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        source = line.rstrip("\n")
+        name = os.path.splitext(os.path.basename(source))[0]
+        try:
+            notebook = nbformat.read(source, as_version=4)
+            page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
+            target = os.path.join(folder, name + ".html")
+            with open(target, "w", encoding="utf-8") as out:
+                out.write(page)
+            print(json.dumps({"page": target}), flush=True)
+        except Exception as cause:  # one bad page must not cost the others
+            print(json.dumps({"error": f"{type(cause).__name__}: {cause}"}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,60 @@
+//! Where kernels put their builds: hundreds of megabytes that a killed kernel leaves behind.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::path::PathBuf;
+
+/// A folder for the temporary files of one run's kernels; dropping it removes it, also what killed runs left.
+pub struct Scratch {
+    folder: PathBuf,
+    settings: Vec<(String, String)>,
+    _held: File,
+}
+
+impl Scratch {
+    /// Makes the folder below the state of `config`, and sweeps those whose owner is gone.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder cannot be made.
+    pub fn new(config: &Config) -> Result<Self> {
+        let all = config.source_state().join("kernels");
+        let folder = all.join(std::process::id().to_string());
+        let cannot = |e: std::io::Error| Error::cannot(format!("prepare {}", folder.display()), e);
+        std::fs::create_dir_all(&folder).map_err(cannot)?;
+        let held = File::create(folder.join("owner.lock")).map_err(cannot)?;
+        held.lock().map_err(cannot)?;
+        sweep(&all);
+        let text = |path: &std::path::Path| path.display().to_string();
+        let settings = vec![
+            ("TMPDIR".into(), text(&folder)),
+            ("SPAR_HOME".into(), text(&config.home)),
+            ("SPAR_STATE".into(), text(&config.state)),
+            ("SPAR_TOOLS".into(), text(&config.tools)),
+        ];
+        Ok(Self { folder, settings, _held: held })
+    }
+
+    /// The environment that makes kernels use the folder and find the same state as this program.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.settings.clone()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept by a later run.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Removes the folders that nobody holds.
+fn sweep(all: &std::path::Path) {
+    for folder in std::fs::read_dir(all).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())) {
+        let free = File::open(folder.join("owner.lock")).is_ok_and(|lock| lock.try_lock().is_ok());
+        if free {
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What lies on disk: the labelled files, and the trained model with its version, date and measures.
+
+use super::bytes::sha256;
+use super::dataset::{self, Labelled};
+use super::evaluate::Evaluation;
+use super::model::Model;
+use crate::config::{Config, write_private};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A labelled file larger than this does not fit the memory that partie4 promises.
+const LARGEST_FILE: u64 = 2 << 30;
+
+/// Where the labelled texts come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file of the user's own, in the form of Sentiment140.
+    Own(PathBuf),
+    /// The licensed default set: 4,200 tweets rated by 20 people each (Hutto & Gilbert, 2014).
+    Rated(PathBuf),
+}
+
+impl Source {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Own(path) | Self::Rated(path) => path,
+        }
+    }
+}
+
+/// The file that holds the rated tweets once the set-up has fetched them.
+pub fn rated_file(config: &Config) -> PathBuf {
+    config.tools.join("training").join("tweets_GroundTruth.txt")
+}
+
+/// The file that users bring.
+pub fn own_file(config: &Config) -> PathBuf {
+    config.home.join("data").join("tweets_dataset.csv")
+}
+
+/// The labelled file to use: the one that `SPAR_TRAINING_FILE` names, else `data/tweets_dataset.csv`, else the
+/// default set.
+///
+/// # Errors
+///
+/// Fails if the named file is not there, or if there is none at all, and says which are expected and where.
+pub fn source(config: &Config) -> Result<Source> {
+    if let Some(named) = &config.training_file {
+        if named.is_file() {
+            return Ok(Source::Own(named.clone()));
+        }
+        return Err(Error::cannot(format!("load the training data {}", named.display()), "there is no such file")
+            .next("correct SPAR_TRAINING_FILE, or leave it out to use the default set")
+            .invalid());
+    }
+    let (own, rated) = (own_file(config), rated_file(config));
+    if own.is_file() {
+        return Ok(Source::Own(own));
+    }
+    if rated.is_file() {
+        return Ok(Source::Rated(rated));
+    }
+    Err(Error::cannot("load the training data", format!("neither {} nor {} is there", own.display(), rated.display()))
+        .next(
+            "run the set-up again, which fetches the default set, or put Sentiment140 \
+             (1,600,000 rows: target, ids, date, flag, user, text) at the first place",
+        )
+        .invalid())
+}
+
+/// Reads a labelled file; gives its SHA-256 too.
+pub(super) fn read(path: &Path) -> Result<(Labelled, String)> {
+    let cannot = |e: std::io::Error| Error::cannot(format!("read {}", path.display()), e);
+    let size = std::fs::metadata(path).map_err(cannot)?.len();
+    if size > LARGEST_FILE {
+        return Err(Error::cannot(
+            format!("read {}", path.display()),
+            format!("it has {size} bytes, more than {LARGEST_FILE}"),
+        )
+        .next("keep a random sample of its rows")
+        .invalid());
+    }
+    let bytes = std::fs::read(path).map_err(cannot)?;
+    let digest = sha256(&bytes);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((dataset::read_labelled(bytes, &name)?, digest))
+}
+
+/// What is known about a saved model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Tells models apart: it follows from the data, the settings and the code's own versions.
+    pub version: String,
+    /// When it was trained, UTC.
+    pub trained_at: String,
+    /// On what.
+    pub trained_on: String,
+    /// On how many rows.
+    pub rows: usize,
+    /// How good it is on rows it never saw.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// Where the trained model lies.
+pub fn model_file(config: &Config) -> PathBuf {
+    config.state.join("model").join("sentiment.model")
+}
+
+/// Saves a model, whole or not at all.
+pub(super) fn save(config: &Config, card: &Card, model: &Model) -> Result<()> {
+    let mut bytes = serde_json::to_vec(card).map_err(|e| Error::cannot("write the model's card", e))?;
+    bytes.push(b'\n');
+    bytes.extend_from_slice(&model.to_bytes());
+    write_private(&model_file(config), &bytes)
+}
+
+/// The saved model; `None` when there is none.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read or is damaged.
+pub fn saved(config: &Config) -> Result<Option<(Card, Model)>> {
+    let file = model_file(config);
+    let bytes = match std::fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::cannot(format!("read {}", file.display()), e)),
+    };
+    let damaged = |cause: &dyn std::fmt::Display| {
+        Error::cannot(format!("understand {}", file.display()), cause)
+            .next("remove it; partie4 trains a new one")
+            .invalid()
+    };
+    let end = bytes.iter().position(|b| *b == b'\n').ok_or_else(|| damaged(&"it has no first line"))?;
+    let card = serde_json::from_slice(&bytes[..end]).map_err(|e| damaged(&e))?;
+    Ok(Some((card, Model::from_bytes(&bytes[end + 1..])?)))
+}

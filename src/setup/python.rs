@@ -1,0 +1,61 @@
+//! The project's own Python environment: Jupyter, the PostgreSQL server, and Java where the machine has none.
+
+use super::step::{Step, Work};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PACKAGES: &str = include_str!("requirements.txt");
+const JAVA_PACKAGES: &str = include_str!("requirements-java.txt");
+/// The environment's Python.
+pub(super) fn program(tools: &Path) -> PathBuf {
+    tools.join("venv/bin/python")
+}
+
+/// The step that builds the environment.
+pub(super) struct Environment {
+    /// The machine has no Java that Kafka runs on.
+    pub with_java: bool,
+}
+
+impl Environment {
+    fn packages(&self) -> String {
+        if self.with_java { format!("{PACKAGES}{JAVA_PACKAGES}") } else { PACKAGES.to_owned() }
+    }
+}
+
+impl Step for Environment {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn about(&self) -> &'static str {
+        "Python environment: JupyterLab, nbconvert, PostgreSQL 18 (about 1 minute)"
+    }
+
+    fn key(&self) -> String {
+        self.packages()
+    }
+
+    fn is_there(&self, tools: &Path) -> bool {
+        program(tools).exists()
+    }
+
+    fn install(&self, tools: &Path, work: &Work) -> Result<()> {
+        let list = tools.join("requirements.txt");
+        std::fs::write(&list, self.packages()).map_err(|e| Error::cannot(format!("write {}", list.display()), e))?;
+        // An environment of another Python or a half-made one is replaced; a good one is only completed.
+        if !program(tools).exists() {
+            work.run(
+                "create the Python environment",
+                Command::new(crate::config::python()).args(["-m", "venv", "--clear"]).arg(tools.join("venv")),
+            )?;
+        }
+        work.run(
+            "install the Python packages",
+            Command::new(program(tools))
+                .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"])
+                .arg(&list),
+        )
+    }
+}

@@ -1,0 +1,106 @@
+//! A topic and a database of one's own, and what the tests of partie2 ask of them.
+
+use crate::messages::Draft;
+use crate::support::{FreshDatabase, fresh_database, fresh_topic, query};
+use spar::job::Control;
+use spar::kafka::{Loader, Raw};
+use spar::pipeline::StreamReport;
+use spar::{Config, Pipeline, Result, Store, Until};
+
+pub struct Desk {
+    pub config: Config,
+    _database: FreshDatabase,
+    pub loader: Loader,
+}
+
+/// The tables of the contract that partie2 writes, and the late counts: what "identical" means.
+const IDENTICAL: [&str; 4] = [
+    "SELECT row_to_json(t)::text FROM (SELECT toot_id, timestamp, text, user_id, language, hashtags, reblogs_count,
+        favourites_count, replies_count FROM filtered_toots ORDER BY toot_id) t",
+    "SELECT row_to_json(t)::text FROM (SELECT window_start, window_end, total_toots, late_n
+        FROM toots_time_window_aggregates ORDER BY 1, 2) t",
+    "SELECT row_to_json(t)::text FROM (SELECT user_id, average_length FROM user_avg_length ORDER BY 1) t",
+    "SELECT row_to_json(t)::text FROM (SELECT hashtag, average_length FROM hashtag_avg_length ORDER BY 1) t",
+];
+
+impl Desk {
+    pub fn new() -> Self {
+        Self::with_partitions(1)
+    }
+
+    pub fn with_partitions(partitions: i32) -> Self {
+        let database = fresh_database();
+        let mut config = database.clone();
+        config.topic = format!("{}_stream", fresh_topic("toots"));
+        Store::create(&config).unwrap();
+        let loader = Loader::connect(&config).unwrap();
+        loader.create_topic(&config.topic, partitions).unwrap();
+        Self { config, _database: database, loader }
+    }
+
+    /// Sends messages keyed by their id, and waits until Kafka has them.
+    pub fn send(&self, drafts: &[Draft]) {
+        for draft in drafts {
+            self.send_raw(&self.config.topic, Some(&draft.id()), Some(&draft.json()));
+        }
+        self.flush();
+    }
+
+    pub fn send_raw(&self, topic: &str, key: Option<&str>, value: Option<&[u8]>) {
+        self.loader.put(topic, Raw { key, value, ..Raw::default() }).unwrap();
+    }
+
+    pub fn flush(&self) {
+        self.loader.flush().unwrap();
+    }
+
+    pub fn pipeline(&self) -> Pipeline {
+        Pipeline::quiet(&self.config).unwrap()
+    }
+
+    /// Reads everything there is.
+    pub fn run(&self) -> StreamReport {
+        let report = self.try_run().unwrap();
+        assert!(report.books.balance(), "the books do not balance: {:?}", report.books);
+        report
+    }
+
+    pub fn try_run(&self) -> Result<StreamReport> {
+        self.pipeline().run_with(&Control::quiet(), Until::CaughtUp)
+    }
+
+    pub fn query(&self, statement: &str) -> Vec<String> {
+        query(self.config.database_url().unwrap(), statement)
+    }
+
+    pub fn count(&self, table: &str) -> i64 {
+        self.query(&format!("SELECT count(*) FROM {table}"))[0].parse().unwrap()
+    }
+
+    pub fn tables(&self) -> Vec<Vec<String>> {
+        IDENTICAL.iter().map(|statement| self.query(statement)).collect()
+    }
+
+    /// Windows and averages are what SQL computes from the stored toots, and the late counts what the list says.
+    pub fn assert_consistent(&self) {
+        let wrong = self.query(
+            "WITH toots AS (SELECT a.*, l.toot_id IS NOT NULL AS late FROM all_toots a LEFT JOIN late_toots l USING (toot_id)),
+             w AS (SELECT date_trunc('hour', timestamp) AS s, count(*) AS n, count(*) FILTER (WHERE late) AS late
+                   FROM toots GROUP BY 1),
+             u AS (SELECT user_id AS k, avg(char_length(text)) AS a FROM toots WHERE user_id IS NOT NULL GROUP BY 1),
+             h AS (SELECT k, avg(char_length(text)) AS a FROM (SELECT DISTINCT toot_id, text, lower(tag) AS k
+                   FROM toots, string_to_table(hashtags, ',') AS tag WHERE tag <> '') d GROUP BY 1)
+             SELECT 'window ' || coalesce(w.s, t.window_start) FROM w FULL JOIN toots_time_window_aggregates t
+                 ON w.s = t.window_start AND t.window_end = w.s + interval '1 hour'
+                 WHERE w.n IS DISTINCT FROM t.total_toots OR w.late IS DISTINCT FROM t.late_n
+             UNION ALL SELECT 'user ' || coalesce(u.k, t.user_id) FROM u FULL JOIN user_avg_length t ON u.k = t.user_id
+                 WHERE abs(u.a - t.average_length) > 1e-9 OR u.a IS NULL OR t.average_length IS NULL
+             UNION ALL SELECT 'tag ' || coalesce(h.k, t.hashtag) FROM h FULL JOIN hashtag_avg_length t ON h.k = t.hashtag
+                 WHERE abs(h.a - t.average_length) > 1e-9 OR h.a IS NULL OR t.average_length IS NULL
+             UNION ALL SELECT 'length ' || toot_id FROM toots WHERE text_length <> char_length(text)
+             UNION ALL SELECT 'both ' || toot_id FROM filtered_toots JOIN tombstones USING (toot_id)
+             UNION ALL SELECT 'both ' || toot_id FROM filtered_toots JOIN quarantine USING (toot_id)",
+        );
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,254 @@
+//! The embedded services live as long as someone holds a lease, survive crashes, and never take others with them.
+
+use crate::support::{command, config_in, eventually, query};
+use spar::Config;
+use spar::config::{Endpoints, Secret};
+use spar::services::{self, Services};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long anything here may take before the test gives up.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A state folder of one's own, with only the services that the test is about.
+struct Place {
+    folder: tempfile::TempDir,
+    kafka: bool,
+}
+
+impl Place {
+    fn new(prefix: &str, kafka: bool) -> Self {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        Self { folder: folder.unwrap(), kafka }
+    }
+
+    fn config(&self) -> Config {
+        let mut config = config_in(self.folder.path(), &[]);
+        config.embedded.mastodon = false;
+        config.embedded.kafka = self.kafka;
+        config
+    }
+
+    fn start(&self) -> Services {
+        Services::start(&self.config(), command(), &mut |_| ()).unwrap()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.config().source_state()
+    }
+
+    fn pid(&self, note: &str) -> Option<i32> {
+        let note: serde_json::Value = serde_json::from_slice(&fs::read(self.state().join(note)).ok()?).ok()?;
+        note["pid"].as_i64().map(|pid| pid as i32)
+    }
+
+    fn wait_until_stopped(&self) {
+        let pids: Vec<i32> = ["kafka/process.json", "postgres/process.json", "guard.json"]
+            .into_iter()
+            .filter_map(|note| self.pid(note))
+            .collect();
+        eventually("the services stop", LIMIT, || {
+            !Endpoints::file(&self.config().state, "local").exists() && pids.iter().all(|pid| !runs(*pid))
+        });
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = services::down(&self.config());
+    }
+}
+
+fn runs(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
+}
+
+/// SIGKILL, to a process that this test started.
+fn kill(pid: i32) {
+    assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
+    eventually("a killed process ends", LIMIT, || !runs(pid));
+}
+
+fn at(config: &Config, database: &str) -> Secret {
+    let mut url = url::Url::parse(config.database_url().unwrap().expose()).unwrap();
+    url.set_path(database);
+    Secret::new(url)
+}
+
+#[test]
+fn both_services_start_keep_their_data_through_kills_and_stop_with_the_last_holder() {
+    let place = Place::new("a folder with spaces é, and a comma ", true);
+    let first = place.start();
+    let config = first.config().clone();
+    query(&at(&config, "postgres"), "CREATE DATABASE kept");
+    query(&at(&config, "kept"), "CREATE TABLE kept AS SELECT 1 AS n");
+    assert!(spar::preflight::check(&config).is_ok());
+
+    // A second holder joins the same processes; the first one may leave.
+    let (kafka, postgres) = (place.pid("kafka/process.json").unwrap(), place.pid("postgres/process.json").unwrap());
+    let second = place.start();
+    drop(first);
+    assert_eq!(place.pid("kafka/process.json"), Some(kafka));
+    assert_eq!(second.config().kafka, config.kafka);
+
+    // Killed services come back at the next start, on the same ports, with their data.
+    kill(kafka);
+    kill(postgres);
+    let third = place.start();
+    assert_ne!(place.pid("kafka/process.json"), Some(kafka));
+    assert_eq!(third.config().kafka, config.kafka);
+    assert_eq!(query(&at(third.config(), "kept"), "SELECT n FROM kept"), ["1"]);
+
+    // A killed guard is replaced, and the services that ran are taken over.
+    let kafka = place.pid("kafka/process.json").unwrap();
+    kill(place.pid("guard.json").unwrap());
+    let fourth = place.start();
+    assert_eq!(place.pid("kafka/process.json"), Some(kafka));
+
+    drop((second, third));
+    std::thread::sleep(Duration::from_millis(600));
+    assert!(runs(kafka), "one holder is left");
+    drop(fourth);
+    place.wait_until_stopped();
+
+    // The data outlive a clean stop too.
+    let again = place.start();
+    assert_eq!(query(&at(again.config(), "kept"), "SELECT n FROM kept"), ["1"]);
+    assert_eq!(again.config().kafka, config.kafka, "a free port is used again");
+}
+
+#[test]
+fn a_killed_holder_leaves_no_service_behind() {
+    let place = Place::new("holder", false);
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "services::holder_that_the_test_above_kills", "--ignored"])
+        .env("SPAR_TEST_HELD", place.folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let endpoints = Endpoints::file(&place.config().state, "local");
+    eventually("the holder has started them", LIMIT, || endpoints.exists());
+    let postgres = place.pid("postgres/process.json").unwrap();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    place.wait_until_stopped();
+    assert!(!runs(postgres));
+}
+
+#[test]
+#[ignore = "it runs until the test that starts it kills it"]
+fn holder_that_the_test_above_kills() {
+    let Some(folder) = std::env::var_os("SPAR_TEST_HELD") else { return };
+    let mut config = config_in(Path::new(&folder), &[]);
+    config.embedded.mastodon = false;
+    config.embedded.kafka = false;
+    let _services = Services::start(&config, command(), &mut |_| ()).unwrap();
+    std::thread::sleep(LIMIT);
+}
+
+#[test]
+fn pinned_services_stay_until_down_and_then_as_long_as_someone_uses_them() {
+    let place = Place::new("pinned", false);
+    services::up(&place.config(), command(), &mut |_| ()).unwrap();
+    let postgres = place.pid("postgres/process.json").unwrap();
+    let joined = place.start();
+    let said = services::down(&place.config()).unwrap().to_string();
+    assert!(said.contains("still uses"), "{said}");
+    assert!(runs(postgres));
+    drop(joined);
+    place.wait_until_stopped();
+
+    services::up(&place.config(), command(), &mut |_| ()).unwrap();
+    let status = services::status(&place.config()).unwrap().to_string();
+    assert!(status.contains("running"), "{status}");
+    // Even without a guard, `down` stops them.
+    kill(place.pid("guard.json").unwrap());
+    let said = services::down(&place.config()).unwrap().to_string();
+    assert!(said.starts_with("1 embedded service"), "{said}");
+    place.wait_until_stopped();
+}
+
+#[test]
+fn two_starts_at_once_share_one_set_of_services() {
+    let place = Place::new("two", false);
+    let pids: Vec<_> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let services = place.start();
+                    (place.pid("postgres/process.json").unwrap(), services)
+                })
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    assert_eq!(pids[0].0, pids[1].0);
+}
+
+#[test]
+fn a_taken_port_is_replaced_by_a_free_one() {
+    let place = Place::new("port", false);
+    let first = place.start().config().clone();
+    place.wait_until_stopped();
+    let port = url::Url::parse(first.database_url().unwrap().expose()).unwrap().port().unwrap();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let second = place.start();
+    let other = url::Url::parse(second.config().database_url().unwrap().expose()).unwrap().port().unwrap();
+    assert_ne!(port, other);
+    assert_eq!(query(&at(second.config(), "postgres"), "SELECT 1"), ["1"]);
+}
+
+#[test]
+fn the_role_of_the_notebooks_may_create_databases_and_is_no_superuser() {
+    let place = Place::new("role", false);
+    let services = place.start();
+    let url = at(services.config(), "postgres");
+    let rights = query(&url, "SELECT rolcreatedb::text || rolsuper::text FROM pg_roles WHERE rolname = current_user");
+    assert_eq!(rights, ["truefalse"]);
+    assert_eq!(query(&url, "SELECT lower('ÉTÉ')"), ["été"]);
+    let mut wrong = url::Url::parse(url.expose()).unwrap();
+    wrong.set_password(Some("wrong")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let refused = runtime.block_on(tokio_postgres::connect(wrong.as_str(), tokio_postgres::NoTls));
+    assert!(refused.is_err(), "a wrong password is refused");
+    let file = Endpoints::file(&services.config().state, "local");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_start_that_fails_shows_the_last_lines_of_the_log() {
+    let place = Place::new("broken", false);
+    drop(place.start());
+    place.wait_until_stopped();
+    fs::write(place.state().join("postgres/data/postgresql.conf"), "no_such_setting = 1\n").unwrap();
+    let failure = Services::start(&place.config(), command(), &mut |_| ()).unwrap_err().to_string();
+    assert!(failure.contains("no_such_setting"), "{failure}");
+}
+
+#[test]
+fn a_jar_that_is_not_the_listed_one_is_named() {
+    let tools = place_of_jars();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for jar in fs::read_dir(tools).unwrap().flatten() {
+        std::os::unix::fs::symlink(jar.path(), folder.path().join(jar.file_name())).unwrap();
+    }
+    services::verify_jars(folder.path()).unwrap();
+    let jar = folder.path().join("slf4j-api-1.7.36.jar");
+    fs::remove_file(&jar).unwrap();
+    assert!(services::verify_jars(folder.path()).unwrap_err().to_string().contains("slf4j-api"));
+    fs::write(&jar, "not a jar").unwrap();
+    assert!(services::verify_jars(folder.path()).unwrap_err().to_string().contains("not the expected file"));
+    fs::remove_file(&jar).unwrap();
+    let real = place_of_jars().join("slf4j-api-1.7.36.jar");
+    std::os::unix::fs::symlink(&real, &jar).unwrap();
+    std::os::unix::fs::symlink(real, folder.path().join("stranger.jar")).unwrap();
+    assert!(services::verify_jars(folder.path()).unwrap_err().to_string().contains("stranger.jar"));
+}
+
+fn place_of_jars() -> PathBuf {
+    config_in(Path::new("unused"), &[]).tools.join("kafka-4.4.0")
+}

@@ -1,0 +1,172 @@
+//! What the sources must keep, whoever changes them.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.extension().is_some_and(|e| e == ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Every source file: its path below `src/`, and its text.
+fn sources() -> Vec<(String, String)> {
+    let src = root().join("src");
+    files(&src, "rs")
+        .into_iter()
+        .map(|f| (f.strip_prefix(&src).unwrap().display().to_string(), fs::read_to_string(&f).unwrap()))
+        .collect()
+}
+
+/// Asserts that only files whose path starts with one of `places` say `word`.
+fn only(word: &str, places: &[&str]) {
+    let strangers: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, text)| text.contains(word) && !places.iter().any(|p| path.starts_with(p)))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(strangers.is_empty(), "only {places:?} may say {word:?}, but so do {strangers:?}");
+}
+
+#[test]
+fn each_client_is_named_in_its_own_place() {
+    only("reqwest::", &["mastodon/"]);
+    only("rdkafka::", &["kafka/"]);
+    only("tokio_postgres::", &["postgres/"]);
+    only("axum::", &["local/"]);
+    only("BEGIN_CONTENT", &["display"]);
+    only("plotters::", &["plots/"]);
+}
+
+#[test]
+fn only_the_configuration_reads_the_environment() {
+    for word in ["env::var", "env::vars", "env::var_os"] {
+        only(word, &["config.rs"]);
+    }
+}
+
+#[test]
+fn files_marked_pure_do_no_io() {
+    let doors = [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "std::io",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "block_on",
+        "reqwest",
+        "rdkafka",
+        "tokio",
+    ];
+    let pure: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.lines().take_while(|l| l.starts_with("//!")).any(|l| l.contains("[pure]")))
+        .collect();
+    assert!(pure.len() >= 10, "the pure middle has only {} files", pure.len());
+    for (path, text) in pure {
+        for door in doors {
+            assert!(!text.contains(door), "{path} is marked [pure] and says {door}");
+        }
+    }
+}
+
+fn notebooks() -> Vec<(String, Value)> {
+    files(&root().join("notebooks"), "ipynb")
+        .into_iter()
+        .map(|f| {
+            let name = f.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, serde_json::from_str(&fs::read_to_string(&f).unwrap()).unwrap())
+        })
+        .collect()
+}
+
+fn source(cell: &Value) -> String {
+    match &cell["source"] {
+        Value::Array(lines) => lines.iter().map(|l| l.as_str().unwrap()).collect(),
+        text => text.as_str().unwrap().to_owned(),
+    }
+}
+
+fn code(notebook: &Value) -> Vec<String> {
+    notebook["cells"].as_array().unwrap().iter().filter(|c| c["cell_type"] == "code").map(source).collect()
+}
+
+#[test]
+fn the_seven_notebooks_are_there_and_carry_no_output() {
+    let mut expected = spar::runner::NOTEBOOKS.to_vec();
+    expected.sort_unstable();
+    let all = notebooks();
+    assert_eq!(all.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), expected);
+    for (name, notebook) in &all {
+        assert_eq!(notebook["metadata"]["kernelspec"]["name"], "rust", "{name}");
+        for cell in notebook["cells"].as_array().unwrap() {
+            assert!(cell["id"].is_string(), "{name}: a cell without an id");
+            if cell["cell_type"] == "code" {
+                assert_eq!(cell["outputs"], Value::Array(vec![]), "{name}: an output");
+                assert!(cell["execution_count"].is_null(), "{name}: an execution count");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_notebook_opens_with_the_same_cell() {
+    let opening = "\
+:dep spar = { path = \"../kernel\", package = \"spar-kernel\" }
+use spar::prelude::*;
+let config = Config::from_env()?;";
+    for (name, notebook) in notebooks() {
+        assert_eq!(code(&notebook)[0], opening, "{name}");
+    }
+}
+
+#[test]
+fn cells_are_short_and_define_no_function() {
+    for (name, notebook) in notebooks() {
+        for cell in code(&notebook) {
+            let lines = cell.lines().filter(|l| !l.trim().is_empty()).count();
+            assert!(lines <= 6, "{name}: a cell of {lines} lines:\n{cell}");
+            assert!(!cell.contains("fn "), "{name}: a function in a cell:\n{cell}");
+        }
+    }
+}
+
+#[test]
+fn every_dependency_hides_from_the_kernels_type_inference() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(!manifest.lines().any(|l| l.trim() == "[dependencies]"), "a dependency outside cfg(not(spar_types))");
+}
+
+#[test]
+fn no_file_names_a_registry_host_or_carries_a_token() {
+    let folders = ["src", "tests", "notebooks", "kernel", "benches", "docker"];
+    let endings = ["rs", "py", "ipynb", "toml", "sh", "sql", "txt"];
+    let hosts = ["pypi.or", "crates.i", "maven.or", "npmjs.or"]
+        .map(|h| format!("{h}{}", if h.ends_with('i') { "o" } else { "g" }));
+    for folder in folders {
+        for ending in endings {
+            for file in files(&root().join(folder), ending) {
+                let text = fs::read_to_string(&file).unwrap();
+                for host in &hosts {
+                    assert!(!text.contains(host.as_str()), "{} names {host}", file.display());
+                }
+            }
+        }
+    }
+}
