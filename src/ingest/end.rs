@@ -63,6 +63,12 @@ impl End {
 
     pub fn heard(&mut self) {
         self.last_event = Instant::now();
+        self.down = None;
+    }
+
+    /// How long the stream has been open and silent but for its heartbeats.
+    pub fn silence(&self) -> Duration {
+        if self.down.is_some() { Duration::ZERO } else { self.last_event.elapsed() }
     }
 
     pub fn opened(&mut self) {
