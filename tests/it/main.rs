@@ -8,6 +8,7 @@ mod exactly_once;
 mod history;
 mod ingest;
 mod keywords;
+mod listen;
 mod local;
 mod messages;
 mod oauth;
