@@ -30,7 +30,7 @@ struct Line {
 pub fn check(config: &Config) -> Result<Table> {
     let lines = ask(config);
     if config.is_local() {
-        say("Les toots viennent du Mastodon local : ils sont engendrés, aucun n'a été écrit par une personne.");
+        say("Les toots viennent du Mastodon local : ils sont générés, personne ne les a écrits.");
     }
     let column = |of: fn(&Line) -> &str| lines.iter().map(of).map(str::to_owned).collect::<Vec<_>>();
     polars::df!(

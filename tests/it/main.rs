@@ -10,6 +10,7 @@ mod keywords;
 mod local;
 mod messages;
 mod plots;
+mod preflight;
 mod read;
 mod record;
 mod runner;
