@@ -1,7 +1,6 @@
 //! One round trip to a broker: is it there, and does it know the topic?
 
 use crate::error::{Error, Result};
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaRespErr;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -27,9 +26,7 @@ pub(crate) fn cluster(servers: &str, topic: Option<&str>, limit: Duration) -> Re
     };
     // The client tries again and again until its time is over; a closed port is known at once.
     open(servers, limit).map_err(|e| failed(&e))?;
-    let client: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("client.id", "spar")
+    let client: BaseConsumer = super::client(servers, "spar-probe")
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "500")
         .create()

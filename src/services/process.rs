@@ -31,7 +31,8 @@ impl Identity {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name, in parentheses, may itself hold spaces and parentheses.
         let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
-        let ended = matches!(*fields.first()?, "Z" | "X");
+        // The first thread may end before the others, which still hold ports and files.
+        let ended = matches!(*fields.first()?, "Z" | "X") && fields.get(17).is_none_or(|threads| *threads <= "1");
         let started = fields.get(19)?.parse().ok()?;
         (!ended).then(|| Self { pid, started, boot: boot() })
     }
