@@ -1,4 +1,4 @@
-use super::local::{COLUMNS, Local};
+use super::local::Local;
 use super::{Benchmark, Engine, Question, Scope, benchmark};
 use crate::config::Config;
 use crate::display::{Report, Table, say};
@@ -48,12 +48,7 @@ impl History {
             "toot_id, \"timestamp\", user_id, username, hashtags, \
              coalesce(text_length, char_length(text)) AS text_length",
         )?;
-        let named = |name: &str| {
-            let dtype = toots.frame().column(name).map(|c| c.dtype().to_string());
-            vec![name.to_owned(), dtype.unwrap_or_default()]
-        };
-        let schema = Table::of_text(&["column", "type"], &COLUMNS.map(named))?;
-        Ok(Self { engine: Box::new(Local::new(&toots)), config: config.clone(), schema })
+        Ok(Self { engine: Box::new(Local::new(&toots)), config: config.clone(), schema: toots.schema() })
     }
 
     /// The columns that were read, and their types.

@@ -190,7 +190,7 @@ fn charts_and_history_agree_on_the_same_toots() {
     database.execute("INSERT INTO hashtag_avg_length (hashtag) VALUES ('ai'), ('robotics'), ('nlp')");
     let charts = Charts::load(&database.config).unwrap();
     let history = History::load(&database.config).unwrap();
-    assert_eq!(rows(&charts.sentiments().unwrap()), ["négatif|1", "positif|1", "null|5"]);
+    assert_eq!(rows(&charts.sentiments().unwrap()), ["négatif|1", "neutre|0", "positif|1", "null|5"]);
     assert_eq!(rows(&charts.toots_per_day().unwrap()), rows(&history.toots_per_day().unwrap()));
     assert_eq!(rows(&charts.hashtags().unwrap())[0], rows(&history.top_hashtag(Scope::All).unwrap())[0]);
     assert!(rows(&charts.agreement().unwrap()).iter().all(|row| row.ends_with("|true")));
