@@ -44,10 +44,8 @@ impl History {
     /// Fails if PostgreSQL is away or partie2 has not created the tables.
     pub fn load(config: &Config) -> Result<Self> {
         say("Chargement des données historiques...");
-        let toots = Snapshot::open(config, APPLICATION)?.toots(
-            "toot_id, \"timestamp\", user_id, username, hashtags, \
-             coalesce(text_length, char_length(text)) AS text_length",
-        )?;
+        let columns = "toot_id, \"timestamp\", user_id, username, hashtags, text_length";
+        let toots = Snapshot::open(config, APPLICATION)?.toots(columns)?;
         Ok(Self { engine: Box::new(Local::new(&toots)), config: config.clone(), schema: toots.schema() })
     }
 
