@@ -1,5 +1,6 @@
 //! The local Mastodon, seen as its clients see it: over the wire, byte by byte where it matters.
 
+mod agreement;
 mod client;
 mod figures;
 mod generator;
