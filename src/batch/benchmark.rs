@@ -124,8 +124,8 @@ fn once(snapshot: &Snapshot, source: &str, way: usize) -> Result<(Run, Answer)> 
     let data = snapshot.read(source)?;
     let read = start.elapsed().as_secs_f64();
     let start = Instant::now();
-    let parts = if way == 1 { split(data.frame())? } else { vec![data.frame().clone()] };
-    let prepare = start.elapsed().as_secs_f64();
+    let parts = if way == 1 { split(data.frame())? } else { Vec::new() };
+    let prepare = if way == 1 { start.elapsed().as_secs_f64() } else { 0.0 };
     let start = Instant::now();
     let answer = if way == 1 { in_parallel(&parts)? } else { work(data.frame())? };
     let question = start.elapsed().as_secs_f64();

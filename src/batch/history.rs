@@ -1,4 +1,4 @@
-use super::local::{COLUMNS, Local};
+use super::local::Local;
 use super::{Benchmark, Engine, Question, Scope, benchmark};
 use crate::config::Config;
 use crate::display::{Report, Table, say};
@@ -44,16 +44,9 @@ impl History {
     /// Fails if PostgreSQL is away or partie2 has not created the tables.
     pub fn load(config: &Config) -> Result<Self> {
         say("Chargement des données historiques...");
-        let toots = Snapshot::open(config, APPLICATION)?.toots(
-            "toot_id, \"timestamp\", user_id, username, hashtags, \
-             coalesce(text_length, char_length(text)) AS text_length",
-        )?;
-        let named = |name: &str| {
-            let dtype = toots.frame().column(name).map(|c| c.dtype().to_string());
-            vec![name.to_owned(), dtype.unwrap_or_default()]
-        };
-        let schema = Table::of_text(&["column", "type"], &COLUMNS.map(named))?;
-        Ok(Self { engine: Box::new(Local::new(&toots)), config: config.clone(), schema })
+        let columns = "toot_id, \"timestamp\", user_id, username, hashtags, text_length";
+        let toots = Snapshot::open(config, APPLICATION)?.toots(columns)?;
+        Ok(Self { engine: Box::new(Local::new(&toots)), config: config.clone(), schema: toots.schema() })
     }
 
     /// The columns that were read, and their types.

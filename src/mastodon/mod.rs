@@ -4,6 +4,7 @@ mod backoff;
 mod consent;
 mod control;
 mod event;
+mod greet;
 mod http;
 mod instance;
 pub mod oauth;
@@ -18,6 +19,8 @@ pub use event::{Gap, Incoming, Origin};
 pub use instance::{Access, Feeds, Instance, streaming_address};
 pub use rest::PAGE;
 pub use stream::Stream;
+
+pub(crate) use greet::{TokenState, greet};
 
 use crate::config::{Config, Secret};
 use crate::display::{Report, neutralise};

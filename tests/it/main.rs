@@ -13,6 +13,7 @@ mod local;
 mod messages;
 mod oauth;
 mod plots;
+mod preflight;
 mod read;
 mod record;
 mod runner;
