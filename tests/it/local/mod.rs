@@ -1,10 +1,10 @@
 //! The local Mastodon, seen as its clients see it: over the wire, byte by byte where it matters.
 
 mod agreement;
-mod client;
+pub mod client;
 mod figures;
 mod generator;
-mod oauth;
+pub mod oauth;
 mod oracle;
 mod stream;
 mod timelines;
