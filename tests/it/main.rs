@@ -9,6 +9,7 @@ mod history;
 mod keywords;
 mod local;
 mod messages;
+mod partie2;
 mod plots;
 mod read;
 mod record;
