@@ -7,16 +7,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
 
-/// The tables as a database of the original has them, with the columns that partie2 adds.
-const TABLES: &str = "
-CREATE TABLE filtered_toots (toot_id VARCHAR(255) PRIMARY KEY, timestamp TIMESTAMP, text TEXT, user_id VARCHAR(255),
-    language VARCHAR(10), hashtags TEXT, reblogs_count INTEGER, favourites_count INTEGER, replies_count INTEGER,
-    content TEXT, username TEXT, text_length INTEGER, edited_at TIMESTAMP);";
-
-/// A database with partie2's table in it and partie4's made.
+/// A database with the project's tables.
 fn database() -> (FreshDatabase, Scoring) {
     let database = support::fresh_database();
-    run(&database, TABLES);
     let scoring = Scoring::open(&database).unwrap();
     scoring.create_tables().unwrap();
     (database, scoring)
@@ -290,23 +283,27 @@ fn an_old_history_row_without_a_sentiment_is_scored() {
 #[test]
 fn a_database_of_the_original_is_completed() {
     let database = support::fresh_database();
-    let nine = "toot_id VARCHAR(255) PRIMARY KEY, timestamp TIMESTAMP, text TEXT, user_id VARCHAR(255), language VARCHAR(10), \
-                hashtags TEXT, reblogs_count INTEGER, favourites_count INTEGER, replies_count INTEGER";
-    run(&database, TABLES);
+    for table in ["filtered_toots", "history_toots"] {
+        let columns = "toot_id VARCHAR(255) PRIMARY KEY, timestamp TIMESTAMP, text TEXT, user_id VARCHAR(255), \
+                       language VARCHAR(10), hashtags TEXT, reblogs_count INTEGER, favourites_count INTEGER, \
+                       replies_count INTEGER";
+        run(&database, &format!("CREATE TABLE {table} ({columns})"));
+    }
     run(
         &database,
-        &format!(
-            "CREATE TABLE history_toots ({nine}); CREATE TABLE toots_sentiments (toot_id VARCHAR(255) \
-        PRIMARY KEY, text TEXT, prediction DOUBLE PRECISION, sentiment VARCHAR(20))"
-        ),
+        "CREATE TABLE toots_sentiments (toot_id VARCHAR(255) PRIMARY KEY, text TEXT, prediction DOUBLE PRECISION, \
+         sentiment VARCHAR(20)); \
+         INSERT INTO filtered_toots (toot_id, timestamp, text) VALUES ('1', '2024-10-10', 'i love toot 1'), ('2', \
+         '2024-10-10', 'i love toot 2'); \
+         INSERT INTO toots_sentiments VALUES ('1', 'i love toot 1', 4, 'positif')",
     );
-    put(&database, "filtered_toots", &["1", "2"]);
-    run(&database, "INSERT INTO toots_sentiments VALUES ('1', 'i love toot 1', 4, 'positif')");
     let scoring = Scoring::open(&database).unwrap();
     scoring.create_tables().unwrap();
     scoring.create_tables().unwrap();
-    assert_eq!(ids(&scoring.new_toots().unwrap()), ["2"]);
-    score_all(&scoring);
+    let new = scoring.new_toots().unwrap();
+    // Where there is no readable content, the cleaned text is read.
+    assert_eq!((ids(&new), new.toots[0].content.as_str()), (vec!["2"], "i love toot 2"));
+    assert_eq!(scoring.record(&score(&new)).unwrap().written, 1);
     // The sentiment that never reached the history does now.
     assert!(scoring.copy_history().unwrap().text().contains("dont 1 ajoutés"));
     assert!(scoring.copy_history().unwrap().text().contains("dont 0 ajoutés"));
@@ -335,13 +332,6 @@ fn a_step_run_again_after_the_end_opens_another_connection() {
     scoring.close();
     scoring.close();
     assert_eq!(score_all(&scoring).written, 1);
-}
-
-#[test]
-fn without_partie2_the_next_step_is_named() {
-    let database = support::fresh_database();
-    let error = Scoring::open(&database).unwrap().create_tables().unwrap_err().to_string();
-    assert!(error.contains("run partie2 first"), "{error}");
 }
 
 #[test]
