@@ -28,7 +28,6 @@ use tokio_postgres::Client;
 /// A connection to the project's database.
 pub struct Store {
     pub(crate) client: Client,
-    pub(crate) config: Config,
 }
 
 impl Store {
@@ -39,6 +38,6 @@ impl Store {
     /// Fails if the server is away, refuses the role, or has no such database.
     pub fn connect(config: &Config) -> Result<Self> {
         let client = block_on(connect::connect(config.database_url()?, None))?;
-        Ok(Self { client, config: config.clone() })
+        Ok(Self { client })
     }
 }

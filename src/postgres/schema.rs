@@ -41,7 +41,7 @@ impl Store {
             ensure_database(config.database_url()?).await?;
             let mut client = connect::connect(config.database_url()?, None).await?;
             ensure_tables(&mut client, config).await?;
-            Ok(Self { client, config: config.clone() })
+            Ok(Self { client })
         })
     }
 
@@ -99,6 +99,26 @@ impl Store {
         df!("table" => names, "clé" => keys, "écrite par" => writers, "lignes" => rows)
             .map(Table::new)
             .map_err(|e| Error::cannot("show the tables", e))
+    }
+}
+
+impl Store {
+    /// Removes the database that the settings name, with everything in it; for benches and tests.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server is away or refuses.
+    pub fn drop_database(config: &Config) -> Result<()> {
+        let url = config.database_url()?;
+        let name = connect::database_name(url)?;
+        block_on(async {
+            let server = connect::connect(url, Some("postgres")).await?;
+            let quoted = name.replace('"', "\"\"");
+            server
+                .batch_execute(&format!("DROP DATABASE IF EXISTS \"{quoted}\" WITH (FORCE)"))
+                .await
+                .map_err(|e| statement_failed(&format!("drop the database {name}"), &e))
+        })
     }
 }
 

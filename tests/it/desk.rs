@@ -33,9 +33,13 @@ impl Desk {
         let mut config = database.clone();
         config.topic = format!("{}_stream", fresh_topic("toots"));
         Store::create(&config).unwrap();
-        let loader = Loader::connect(&config).unwrap();
+        let loader = Self::loader(&config);
         loader.create_topic(&config.topic, partitions).unwrap();
         Self { config, _database: database, loader }
+    }
+
+    pub fn loader(config: &Config) -> Loader {
+        Loader::connect(config).unwrap()
     }
 
     /// Sends messages keyed by their id, and waits until Kafka has them.

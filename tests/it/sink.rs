@@ -305,7 +305,7 @@ fn events() -> impl Strategy<Value = Vec<Draft>> {
 
 #[test]
 fn any_order_of_the_same_events_leaves_the_same_tables() {
-    let mut runner = TestRunner::new(Cases { cases: 12, failure_persistence: None, ..Cases::default() });
+    let mut runner = TestRunner::new(Cases { cases: 5, failure_persistence: None, ..Cases::default() });
     let strategy = (events(), 1usize..14)
         .prop_flat_map(|(events, cut)| (Just(events.clone()), Just(events).prop_shuffle(), Just(cut)));
     runner

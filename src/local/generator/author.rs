@@ -80,11 +80,11 @@ pub(super) fn consent(key: u64) -> Consent {
         return Consent::Given;
     }
     // The most prominent are left alone, so that the shares hold for every seed.
-    match (key % PER_LANGUAGE).checked_sub(6).map_or(36, |n| n % 37) {
+    match (key % PER_LANGUAGE).checked_sub(6).map_or(88, |n| n % 89) {
         4 => Consent::NobotInNote,
-        13 => Consent::NoindexInNote,
-        22 => Consent::NobotInField,
-        31 => Consent::NoindexSetting,
+        27 => Consent::NoindexInNote,
+        50 => Consent::NobotInField,
+        73 => Consent::NoindexSetting,
         _ => Consent::Given,
     }
 }

@@ -123,24 +123,27 @@ impl Draft {
         self.gap = Some('\u{a0}');
     }
 
-    fn break_with(&mut self, html: &str) {
+    fn break_with(&mut self, html: &str, readable: &str) {
         self.gap = None;
         if self.readable.is_empty() {
             return;
         }
         self.html.push_str(html);
-        self.readable.push('\n');
+        self.readable.push_str(readable);
         self.clean_gap = true;
     }
 
     /// A new line.
     pub fn line(&mut self) {
-        self.break_with(if self.dialect == Dialect::Mastodon { "<br />" } else { "<br/>" });
+        self.break_with(if self.dialect == Dialect::Mastodon { "<br />" } else { "<br/>" }, "\n");
     }
 
     /// A new paragraph.
     pub fn paragraph(&mut self) {
-        self.break_with(if self.dialect == Dialect::Mastodon { "</p><p>" } else { "<br/><br/>" });
+        match self.dialect {
+            Dialect::Mastodon => self.break_with("</p><p>", "\n"),
+            Dialect::Other => self.break_with("<br/><br/>", "\n\n"),
+        }
     }
 
     /// A tag; `linked` when the author's server saw that it is one.

@@ -1,0 +1,259 @@
+use crate::desk::Desk;
+use crate::messages::{Draft, gone, message};
+use spar::job::Control;
+use spar::pipeline::StreamReport;
+use spar::postgres::{Fault, Step};
+use spar::{Pipeline, Result, Until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+const STEPS: [Step; 6] = [Step::Read, Step::Moved, Step::Stored, Step::Aggregated, Step::Written, Step::Committed];
+
+/// A little of everything, in two parts.
+fn story() -> (Vec<Draft>, Vec<Draft>) {
+    let toot = |n: usize| {
+        message(&n.to_string())
+            .user(&format!("u{}", n % 5))
+            .text(&"w".repeat(n % 9 + 1))
+            .tags(&[["AI", "Rust", "ml"][n % 3]])
+            .at(&format!("2024-10-10T{:02}:{:02}:00Z", 8 + n / 40, n % 60))
+    };
+    let first: Vec<Draft> = (0..80).map(toot).collect();
+    let mut second: Vec<Draft> = (60..160).map(toot).collect();
+    second.push(gone("3", "delete"));
+    second.push(toot(7).text("edited").edited("2024-10-10T20:00:00Z"));
+    second.push(toot(200).at("2024-10-10T01:00:00Z"));
+    second.push(toot(201).at("2150-01-01T00:00:00Z"));
+    (first, second)
+}
+
+/// Runs with a fault at the first passage of a step.
+fn run_with_fault(desk: &Desk, step: Step, fault: Fault) -> Result<StreamReport> {
+    let mut pipeline = desk.pipeline();
+    let struck = AtomicBool::new(false);
+    pipeline.on_step(Arc::new(
+        move |now| {
+            if now == step && !struck.swap(true, Ordering::Relaxed) { fault } else { Fault::None }
+        },
+    ));
+    pipeline.run_with(&Control::quiet(), Until::CaughtUp)
+}
+
+fn offsets(desk: &Desk) -> Vec<String> {
+    desk.query("SELECT concat_ws(' ', topic, part, next_offset, max_event_time) FROM stream_partition ORDER BY 1")
+}
+
+/// The tables of a run without any fault.
+fn clean_run() -> Vec<Vec<String>> {
+    let desk = Desk::new();
+    let (first, second) = story();
+    desk.send(&first);
+    desk.run();
+    desk.send(&second);
+    let report = desk.run();
+    let b = report.books;
+    assert_eq!((b.duplicates, b.deletes, b.edits, b.late, b.quarantined), (20, 1, 1, 1, 1));
+    desk.assert_consistent();
+    desk.tables()
+}
+
+#[test]
+fn a_crash_between_any_two_steps_leaves_rows_and_offsets_as_they_were() {
+    let expected = clean_run();
+    for step in STEPS {
+        let desk = Desk::new();
+        let (first, second) = story();
+        desk.send(&first);
+        desk.run();
+        let (tables, before) = (desk.tables(), offsets(&desk));
+        desk.send(&second);
+        assert!(run_with_fault(&desk, step, Fault::Crash).is_err(), "{step:?}");
+        if step == Step::Committed {
+            assert_eq!(desk.tables(), expected, "{step:?}");
+        } else {
+            assert_eq!((desk.tables(), offsets(&desk)), (tables, before), "{step:?}");
+        }
+        let report = desk.run();
+        assert_eq!(report.books.read, if step == Step::Committed { 0 } else { second.len() as u64 }, "{step:?}");
+        assert_eq!(desk.tables(), expected, "{step:?}");
+        desk.assert_consistent();
+    }
+}
+
+#[test]
+fn a_broken_connection_at_any_step_counts_nothing_twice() {
+    let expected = clean_run();
+    for step in STEPS {
+        let desk = Desk::new();
+        let (first, second) = story();
+        desk.send(&first);
+        desk.run();
+        desk.send(&second);
+        let report = run_with_fault(&desk, step, Fault::Cut).unwrap();
+        assert_eq!((report.retries, report.books.read), (1, second.len() as u64), "{step:?}");
+        assert!(report.books.balance(), "{step:?}");
+        assert_eq!(desk.tables(), expected, "{step:?}");
+    }
+}
+
+#[test]
+fn a_server_that_ends_the_session_costs_a_retry_and_nothing_else() {
+    let expected = clean_run();
+    let desk = Desk::new();
+    let (first, second) = story();
+    desk.send(&first);
+    desk.run();
+    desk.send(&second);
+    let mut pipeline = desk.pipeline();
+    let (url, times) = (desk.config.database_url().unwrap().clone(), AtomicU32::new(0));
+    pipeline.on_step(Arc::new(move |step| {
+        if matches!(step, Step::Moved | Step::Written) && times.fetch_add(1, Ordering::Relaxed) < 3 {
+            crate::support::query(
+                &url,
+                "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'spar'",
+            );
+        }
+        Fault::None
+    }));
+    let report = pipeline.run_with(&Control::quiet(), Until::CaughtUp).unwrap();
+    assert!(report.retries >= 1);
+    assert_eq!(desk.tables(), expected);
+}
+
+#[test]
+fn a_worker_that_lost_its_partition_writes_nothing_more() {
+    let desk = Desk::new();
+    let (first, second) = story();
+    desk.send(&first);
+    let mut zombie = desk.pipeline();
+    let (config, woken) = (desk.config.clone(), AtomicBool::new(false));
+    zombie.on_step(Arc::new(move |step| {
+        if step == Step::Read && !woken.swap(true, Ordering::Relaxed) {
+            // While it slept, another worker took over and read the same records.
+            let other = || Pipeline::quiet(&config).unwrap().run_with(&Control::quiet(), Until::CaughtUp).unwrap();
+            std::thread::scope(|scope| scope.spawn(other).join().map(drop)).unwrap();
+        }
+        Fault::None
+    }));
+    let error = zombie.run_with(&Control::quiet(), Until::CaughtUp).unwrap_err();
+    assert!(error.is_refused() && error.to_string().contains("another worker owns it"), "{error}");
+    assert_eq!(desk.count("filtered_toots"), 80);
+    desk.send(&second);
+    desk.run();
+    assert_eq!(desk.tables(), clean_run());
+}
+
+#[test]
+fn a_bounded_run_stops_there_and_the_next_goes_on() {
+    let expected = clean_run();
+    let desk = Desk::new();
+    let (first, second) = story();
+    desk.send(&first);
+    desk.send(&second);
+    let total = (first.len() + second.len()) as u64;
+    let mut read = 0;
+    for n in [1, 30, 60] {
+        let report = desk.pipeline().run_with(&Control::quiet(), Until::Toots(n)).unwrap();
+        assert_eq!(report.books.read, n);
+        read += n;
+    }
+    assert_eq!(desk.run().books.read, total - read);
+    assert_eq!(desk.run().books.read, 0);
+    assert_eq!(desk.tables(), expected);
+}
+
+#[test]
+fn a_background_job_reads_on_until_it_is_stopped() {
+    let desk = Desk::new();
+    let (first, second) = story();
+    let mut job = desk.pipeline().start().unwrap();
+    desk.send(&first);
+    crate::support::eventually("the job writes the first part", Duration::from_secs(20), || {
+        desk.count("filtered_toots") == 80
+    });
+    desk.send(&second);
+    crate::support::eventually("the job writes the second part", Duration::from_secs(20), || {
+        desk.count("filtered_toots") == 160
+    });
+    assert!(job.status().text().contains("en cours"), "{}", job.status());
+    let end = job.stop().unwrap();
+    assert!(end.text().contains("184 messages"), "{end}");
+    assert_eq!(desk.tables(), clean_run());
+    assert_eq!(desk.run().books.read, 0);
+}
+
+#[test]
+fn several_partitions_are_one_stream() {
+    let desk = Desk::with_partitions(4);
+    let drafts: Vec<Draft> = (0..300).map(|n| message(&n.to_string()).user(&format!("u{}", n % 11))).collect();
+    desk.send(&drafts);
+    assert_eq!(desk.run().books.on_time, 300);
+    desk.send(&drafts[..50]);
+    assert_eq!(desk.run().books.duplicates, 50);
+    assert_eq!(desk.query("SELECT sum(next_offset)::text FROM stream_partition"), ["350"]);
+    desk.assert_consistent();
+}
+
+#[test]
+fn a_topic_created_anew_is_refused_and_not_skipped() {
+    for records in [1, 200] {
+        let desk = Desk::new();
+        desk.send(&(0..100).map(|n| message(&n.to_string())).collect::<Vec<_>>());
+        desk.run();
+        desk.loader.delete_topic(&desk.config.topic).unwrap();
+        crate::support::eventually("the topic can be created again", Duration::from_secs(20), || {
+            desk.loader.create_topic(&desk.config.topic, 1).is_ok()
+        });
+        let fresh = crate::desk::Desk::loader(&desk.config);
+        for n in 0..records {
+            let draft = message(&format!("new{n}"));
+            let raw = spar::kafka::Raw { value: Some(&draft.json()), ..Default::default() };
+            fresh.put(&desk.config.topic, raw).unwrap();
+        }
+        fresh.flush().unwrap();
+        let error = desk.try_run().unwrap_err();
+        assert!(error.to_string().contains("created anew"), "{error}");
+        assert_eq!(desk.count("filtered_toots"), 100);
+    }
+}
+
+#[test]
+fn an_idle_stream_closes_its_windows_and_a_toot_opens_them_again() {
+    let mut desk = Desk::new();
+    desk.config.idle = Duration::from_secs(1);
+    let closed = |desk: &Desk| {
+        desk.query("SELECT concat_ws(' ', window_start, closed_by) FROM toots_time_window_aggregates ORDER BY 1")
+    };
+    desk.send(&[message("1"), message("2").at("2024-10-10T11:59:00Z")]);
+    let mut job = desk.pipeline().start().unwrap();
+    crate::support::eventually("the window is closed", Duration::from_secs(20), || {
+        closed(&desk) == ["2024-10-10 11:00:00 idle"]
+    });
+    desk.send(&[message("3")]);
+    crate::support::eventually("the window is open again", Duration::from_secs(20), || {
+        desk.query("SELECT total_toots::text FROM toots_time_window_aggregates") == ["3"]
+    });
+    crate::support::eventually("the window is closed again", Duration::from_secs(20), || {
+        closed(&desk) == ["2024-10-10 11:00:00 idle"]
+    });
+    desk.send(&[message("4").at("2024-10-10T13:00:00Z")]);
+    crate::support::eventually("the watermark closes it", Duration::from_secs(20), || {
+        closed(&desk).first().is_some_and(|w| w == "2024-10-10 11:00:00 watermark")
+    });
+    job.stop().unwrap();
+}
+
+#[test]
+fn every_batch_leaves_a_row_of_progress() {
+    let desk = Desk::new();
+    desk.send(&[message("1"), message("1"), message("2").set("language", "fr")]);
+    desk.run();
+    assert_eq!(
+        desk.query("SELECT concat_ws(' ', name, batch_id, num_input_rows, observed_metrics->>'on_time', observed_metrics->>'duplicates',
+            sources->0->>'endOffset') FROM progress"),
+        ["partie2 0 3 1 1 3"]
+    );
+    assert_eq!(desk.query("SELECT value FROM about WHERE key = 'source'"), ["local"]);
+}
