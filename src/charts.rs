@@ -3,15 +3,16 @@
 use crate::batch::local::Local;
 use crate::batch::{Engine, Question, Scope};
 use crate::config::Config;
-use crate::display::{Figure, Report, Table, say};
+use crate::display::{Figure, Report, Table, grouped, say};
 use crate::error::{Error, Result};
 use crate::plots;
 use crate::postgres::snapshot::Snapshot;
 use polars::prelude::{
-    Column, DataFrame, DataType, IntoLazy, JoinArgs, JoinType, PolarsResult, SortMultipleOptions, UniqueKeepStrategy,
-    col, len, lit,
+    Column, DataFrame, DataType, IntoLazy, JoinArgs, JoinCoalesce, JoinType, PolarsResult, SortMultipleOptions,
+    UniqueKeepStrategy, col, len, lit,
 };
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// The name that PostgreSQL shows for the connection.
@@ -113,7 +114,8 @@ impl Charts {
         finished(DataFrame::new(rows.len(), columns))
     }
 
-    /// Joins its sentiment to each toot and counts: `sentiment` (null for toots not scored), `toots`.
+    /// Joins its sentiment to each toot and counts: `sentiment` (`négatif`, `neutre` and `positif` always, in this
+    /// order; null last, for toots not scored), `toots`.
     ///
     /// # Errors
     ///
@@ -121,11 +123,21 @@ impl Charts {
     pub fn sentiments(&self) -> Result<Table> {
         say("Préparation des données pour la distribution des sentiments...");
         let scored = self.sentiments.frame().clone().lazy();
+        let order = DataFrame::new(3, vec![Column::new("sentiment".into(), plots::SENTIMENTS)])
+            .map_err(|e| Error::cannot("order the sentiments", e))?
+            .lazy()
+            .with_row_index("place", None);
+        let by = [col("sentiment")];
         let counted = self.toots.query(|toots| {
             let joined = toots.join(scored, [col("toot_id")], [col("toot_id")], JoinArgs::new(JoinType::Left));
-            let counts = joined.group_by([col("sentiment")]).agg([len().cast(DataType::Int64).alias("toots")]);
-            counts.sort(["sentiment"], SortMultipleOptions::default().with_nulls_last(true))
+            let counts = joined.group_by(&by).agg([len().cast(DataType::Int64).alias("toots")]);
+            let nulls_too = JoinArgs::new(JoinType::Full).with_coalesce(JoinCoalesce::CoalesceColumns);
+            order
+                .join(counts, &by, &by, nulls_too)
+                .with_columns([col("toots").fill_null(lit(0i64))])
+                .sort_by_exprs([col("place"), col("sentiment")], SortMultipleOptions::default().with_nulls_last(true))
         })?;
+        let counted = counted.query(|t| t.select([col("sentiment"), col("toots")]))?;
         say("Données de sentiments chargées depuis la table toots_sentiments.");
         Ok(counted)
     }
@@ -215,6 +227,11 @@ impl Charts {
         Ok(Report::new(format!("{CHARTS} graphiques : {}.", names.join(", "))))
     }
 
+    /// Shows in a notebook how many toots are held.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+
     fn prepared(&self, what: &str, question: Question, after: &str) -> Result<Table> {
         say(format!("Préparation des données pour {what}..."));
         let table = self.engine.answer(question)?;
@@ -230,6 +247,12 @@ impl Charts {
     fn remember(&self, figure: Figure) -> Result<Figure> {
         self.drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(figure.name().to_owned());
         Ok(figure)
+    }
+}
+
+impl fmt::Display for Charts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} toots, prêts à être dessinés.", grouped(&self.toots.height().to_string()))
     }
 }
 

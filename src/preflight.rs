@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::display::{Table, say};
 use crate::error::{Error, Result};
 use crate::kafka::probe as kafka;
+use crate::mastodon::{TokenState, greet};
 use crate::postgres::probe as postgres;
 use crate::runtime::block_on;
 use std::time::Duration;
@@ -30,7 +31,7 @@ struct Line {
 pub fn check(config: &Config) -> Result<Table> {
     let lines = ask(config);
     if config.is_local() {
-        say("Les toots viennent du Mastodon local : ils sont engendrés, aucun n'a été écrit par une personne.");
+        say("Les toots viennent du Mastodon local : ils sont générés, personne ne les a écrits.");
     }
     let column = |of: fn(&Line) -> &str| lines.iter().map(of).map(str::to_owned).collect::<Vec<_>>();
     polars::df!(
@@ -121,32 +122,26 @@ fn ask_postgres(config: &Config) -> Line {
 }
 
 fn ask_mastodon(config: &Config) -> Line {
+    const NAME: &str = "Mastodon";
     let address = config.mastodon_url.as_deref().unwrap_or_default();
-    let answer = config.mastodon_url().and_then(health);
-    match answer {
-        Err(e) => Line::away("Mastodon", address, config.embedded.mastodon, "MASTODON_URL", e),
-        Ok(()) => match config.access_token() {
-            Ok(_) => Line::ready("Mastodon", address, "prêt".to_owned(), ""),
-            Err(_) => {
-                Line::ready("Mastodon", address, "prêt, sans jeton d'accès".to_owned(), "create_app, puis jeton_access")
-            }
-        },
-    }
+    let greeting = match greet(config) {
+        Ok(greeting) => greeting,
+        Err(e) => return Line::away(NAME, address, config.embedded.mastodon, "MASTODON_URL", e),
+    };
+    let version = greeting.version;
+    let (token, next) = match greeting.token {
+        TokenState::Absent => ("sans jeton d'accès".to_owned(), "create_app, puis jeton_access".to_owned()),
+        TokenState::Of(account) => (
+            format!("compte {account}"),
+            if greeting.is_silent { "son flux public est fermé : partie1 suit des hashtags" } else { "" }.to_owned(),
+        ),
+        TokenState::Unknown => ("jeton refusé".to_owned(), "jeton_access donne un nouveau jeton".to_owned()),
+        TokenState::Unusable(e) => ("jeton inutilisable".to_owned(), e.to_string()),
+    };
+    Line::ready(NAME, address, format!("prêt : version {version}, {token}"), &next)
 }
 
 fn counted(n: usize, what: &str) -> String {
     let plural = if n > 1 { "s" } else { "" };
     format!("{n} {what}{plural}")
-}
-
-/// Until a connection to it opens.
-fn health(url: &str) -> Result<()> {
-    use std::net::ToSocketAddrs;
-    let failed = |why: String| Error::cannot(format!("reach Mastodon at {url}"), why).transient();
-    let parsed = url::Url::parse(url).map_err(|e| failed(e.to_string()))?;
-    let host = parsed.host_str().unwrap_or_default();
-    let port = parsed.port_or_known_default().unwrap_or(443);
-    let mut addresses = (host, port).to_socket_addrs().map_err(|e| failed(e.to_string()))?;
-    let address = addresses.next().ok_or_else(|| failed("its host has no address".into()))?;
-    std::net::TcpStream::connect_timeout(&address, LIMIT).map(drop).map_err(|e| failed(e.to_string()))
 }

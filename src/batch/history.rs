@@ -1,10 +1,11 @@
-use super::local::{COLUMNS, Local};
+use super::local::Local;
 use super::{Benchmark, Engine, Question, Scope, benchmark};
 use crate::config::Config;
-use crate::display::{Report, Table, say};
+use crate::display::{Report, Table, grouped, say};
 use crate::error::Result;
 use crate::postgres::Store;
 use crate::postgres::snapshot::Snapshot;
+use std::fmt;
 
 /// The name that PostgreSQL shows for the batch's connections.
 pub(super) const APPLICATION: &str = "BatchProcessingMastodon";
@@ -34,6 +35,7 @@ pub struct History {
     engine: Box<dyn Engine>,
     config: Config,
     schema: Table,
+    toots: usize,
 }
 
 impl History {
@@ -44,16 +46,14 @@ impl History {
     /// Fails if PostgreSQL is away or partie2 has not created the tables.
     pub fn load(config: &Config) -> Result<Self> {
         say("Chargement des données historiques...");
-        let toots = Snapshot::open(config, APPLICATION)?.toots(
-            "toot_id, \"timestamp\", user_id, username, hashtags, \
-             coalesce(text_length, char_length(text)) AS text_length",
-        )?;
-        let named = |name: &str| {
-            let dtype = toots.frame().column(name).map(|c| c.dtype().to_string());
-            vec![name.to_owned(), dtype.unwrap_or_default()]
-        };
-        let schema = Table::of_text(&["column", "type"], &COLUMNS.map(named))?;
-        Ok(Self { engine: Box::new(Local::new(&toots)), config: config.clone(), schema })
+        let columns = "toot_id, \"timestamp\", user_id, username, hashtags, text_length";
+        let toots = Snapshot::open(config, APPLICATION)?.toots(columns)?;
+        Ok(Self {
+            engine: Box::new(Local::new(&toots)),
+            config: config.clone(),
+            schema: toots.schema(),
+            toots: toots.height(),
+        })
     }
 
     /// The columns that were read, and their types.
@@ -212,5 +212,16 @@ impl History {
     /// On a connection of its own: a notebook may be left open longer than a server keeps an idle one.
     fn store(&self, name: &str, table: &Table) -> Result<u64> {
         Store::connect(&self.config)?.write_table(name, table)
+    }
+
+    /// Shows in a notebook how many toots are held.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Historique de {} toots, en mémoire.", grouped(&self.toots.to_string()))
     }
 }

@@ -1,4 +1,4 @@
-//! The questions answered by polars, in process: each is a lazy plan over the toots in memory.
+//! The questions answered by polars, in process: each is a lazy plan over the toots in memory. [pure]
 
 use super::{Engine, Question, Scope};
 use crate::display::Table;
@@ -12,7 +12,7 @@ use polars::prelude::{
 const HOUR: i64 = 3_600_000_000;
 
 /// What the questions need to know of a toot.
-pub(super) const COLUMNS: [&str; 6] = ["toot_id", "timestamp", "user_id", "username", "hashtags", "text_length"];
+const COLUMNS: [&str; 6] = ["toot_id", "timestamp", "user_id", "username", "hashtags", "text_length"];
 
 /// Toots in memory: `toot_id`, `timestamp`, `user_id`, `username`, `hashtags`, `text_length`.
 pub(crate) struct Local {

@@ -62,6 +62,16 @@ impl Table {
         self.frame.get_column_names().iter().map(|name| name.to_string()).collect()
     }
 
+    /// The columns and their types, as a table: `column`, `type`.
+    pub fn schema(&self) -> Table {
+        let columns = self.frame.columns();
+        let names: Vec<&str> = columns.iter().map(|c| c.name().as_str()).collect();
+        let types: Vec<String> = columns.iter().map(|c| type_name(c.dtype())).collect();
+        let frame =
+            DataFrame::new(columns.len(), vec![Column::new("column".into(), names), Column::new("type".into(), types)]);
+        Table::new(frame.unwrap_or_default())
+    }
+
     /// The first `rows` rows.
     pub fn head(&self, rows: usize) -> Table {
         Self { frame: self.frame.head(Some(rows)), whole: self.whole.max(rows.min(1000)) }

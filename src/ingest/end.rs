@@ -63,6 +63,12 @@ impl End {
 
     pub fn heard(&mut self) {
         self.last_event = Instant::now();
+        self.down = None;
+    }
+
+    /// How long the stream has been open and silent but for its heartbeats.
+    pub fn silence(&self) -> Duration {
+        if self.down.is_some() { Duration::ZERO } else { self.last_event.elapsed() }
     }
 
     pub fn opened(&mut self) {
@@ -105,6 +111,9 @@ impl End {
         let now = local.control.slice()?;
         local.begun |= now.is_running() || now.slice != local.before.slice || counters.received > 0;
         if !local.begun {
+            if now.exhausted && now.is_over() {
+                return Ok(true);
+            }
             if self.started.elapsed() > AWAY {
                 return Err(Error::cannot("hear the local Mastodon", "its timeline did not start")
                     .next("restart it with `./spar services down`, then `./spar services up`")
@@ -112,7 +121,7 @@ impl End {
             }
             return Ok(false);
         }
-        let earlier = if now.slice == local.before.slice && local.before.is_running() { local.before.sent } else { 0 };
+        let earlier = if now.slice == local.before.slice { local.before.sent } else { 0 };
         let all_read = counters.received >= now.sent.saturating_sub(earlier);
         Ok(!now.is_running() && (all_read || self.last_event.elapsed() > DRAINED))
     }

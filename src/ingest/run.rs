@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long a bounded run waits for room in Kafka's queue, and any run for the last acknowledgements.
 const KAFKA: Duration = Duration::from_secs(60);
+/// A stream that is open and gives no event for so long deserves a word.
+const SILENCE: Duration = Duration::from_secs(600);
 /// The longest body that the errors topic keeps, in bytes.
 const BODY: usize = 16 * 1024;
 
@@ -66,6 +68,9 @@ impl<'a> Run<'a> {
                 break;
             }
             if self.ingest.journal.due(&mut self.told) {
+                if self.end.silence() > SILENCE {
+                    self.control.say("Flux ouvert mais muet depuis dix minutes : l'instance a-t-elle fermé ses flux ?");
+                }
                 self.keep_undelivered()?;
                 self.count_deliveries();
                 self.control.say(self.counters.to_string());

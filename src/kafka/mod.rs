@@ -6,10 +6,12 @@ mod cursor;
 mod loader;
 pub(crate) mod probe;
 mod producer;
+mod tail;
 
 pub use admin::{TopicInfo, create_topic, topic_info};
 pub use loader::{Loader, Raw};
 pub use producer::{Deliveries, Producer};
+pub use tail::{Record, tail};
 
 pub(crate) use consumer::{Consumer, Polled};
 pub(crate) use cursor::Cursor;

@@ -1,9 +1,9 @@
 //! One round trip to a broker: is it there, and does it know the topic?
 
 use crate::error::{Error, Result};
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaRespErr;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// What a broker tells about its cluster.
@@ -24,9 +24,9 @@ pub(crate) fn cluster(servers: &str, topic: Option<&str>, limit: Duration) -> Re
             .next("start it with `./spar services up`, or correct KAFKA_BOOTSTRAP_SERVERS")
             .transient()
     };
-    let client: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("client.id", "spar")
+    // The client tries again and again until its time is over; a closed port is known at once.
+    open(servers, limit).map_err(|e| failed(&e))?;
+    let client: BaseConsumer = super::client(servers, "spar-probe")
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "500")
         .create()
@@ -46,4 +46,24 @@ pub(crate) fn cluster(servers: &str, topic: Option<&str>, limit: Duration) -> Re
         return Err(failed(&"its metadata name no broker"));
     }
     Ok(Cluster { id: client.client().fetch_cluster_id(limit), brokers, partitions })
+}
+
+/// Opens a connection to any of the servers.
+fn open(servers: &str, limit: Duration) -> std::io::Result<()> {
+    let mut failure = std::io::Error::other("no address was given");
+    for server in servers.split(',') {
+        let server = server.trim().rsplit("://").next().unwrap_or_default();
+        match server.to_socket_addrs() {
+            Err(e) => failure = e,
+            Ok(addresses) => {
+                for address in addresses {
+                    match TcpStream::connect_timeout(&address, limit) {
+                        Ok(_) => return Ok(()),
+                        Err(e) => failure = e,
+                    }
+                }
+            }
+        }
+    }
+    Err(failure)
 }

@@ -25,6 +25,9 @@ pub struct Slice {
     pub sent: u64,
     /// Events of the whole slice.
     pub total: u64,
+    /// True when the timeline has reached the present: no slice follows this one.
+    #[serde(default)]
+    pub exhausted: bool,
 }
 
 impl Slice {

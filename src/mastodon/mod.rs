@@ -4,6 +4,7 @@ mod backoff;
 mod consent;
 mod control;
 mod event;
+mod greet;
 mod http;
 mod instance;
 pub mod oauth;
@@ -19,10 +20,13 @@ pub use instance::{Access, Feeds, Instance, streaming_address};
 pub use rest::PAGE;
 pub use stream::Stream;
 
+pub(crate) use greet::{TokenState, greet};
+
 use crate::config::{Config, Secret};
 use crate::display::{Report, neutralise};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
+use crate::toot::KEYWORDS;
 use http::{answer, client, place, refused, safe_for_token};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
@@ -42,15 +46,20 @@ struct Inner {
     source: String,
     account: String,
     instance: Instance,
+    /// The streams to follow.
+    feeds: Vec<Url>,
     patience: Patience,
 }
 
+/// How many hashtags are followed where the public stream is closed: each is a connection of its own.
+const TAGS: usize = 10;
+
 impl Mastodon {
-    /// Finds the streaming host, checks that it is healthy, that the token lives and that the feeds are open.
+    /// Finds the streaming host, checks that it is healthy, that the token lives and which feeds are open.
     ///
     /// # Errors
     ///
-    /// Fails if the instance is away, refuses the token, or has closed its live feeds.
+    /// Fails if the instance is away, refuses the token, or has closed its streams.
     pub fn connect(config: &Config) -> Result<Self> {
         Self::connect_with(config, Patience::default())
     }
@@ -73,32 +82,26 @@ impl Mastodon {
                 .next("get a new one with notebooks/jeton_access.ipynb, or set MASTODON_ACCESS_TOKEN in .env")
                 .refused()
         })?;
-        if instance.live.closed() {
-            let other = if instance.hashtag.closed() { "" } else { ", or one that opens its hashtag feeds" };
-            return Err(Error::cannot(
-                format!("listen to the public stream of {}", place(&base)),
-                "its administrators disabled it (configuration.timelines_access.live_feeds): it would stay silent",
-            )
-            .next(format!("set MASTODON_URL to an instance whose live feeds are open{other}"))
-            .refused());
-        }
+        let feeds = feeds(&instance, &base, &streaming)?;
         let source = config.source.clone();
-        Ok(Self(Arc::new(Inner { client, base, streaming, token, source, account, instance, patience })))
+        Ok(Self(Arc::new(Inner { client, base, streaming, token, source, account, instance, feeds, patience })))
     }
 
-    /// Opens the public stream; from here on every toot of the instance is heard.
+    /// Opens the public stream, or those of hashtags where it is closed; from here on their toots are heard.
     ///
     /// # Errors
     ///
-    /// Fails if the streaming address is none.
+    /// Never once connected; the failures of a stream are items of it.
     pub fn stream(&self) -> Result<Stream> {
-        Ok(Stream::open(stream::Line {
-            client: self.0.client.clone(),
-            url: join(&self.0.streaming, "/api/v1/streaming/public")?,
-            token: self.0.token.clone(),
-            source: self.0.source.clone(),
-            patience: self.0.patience,
-        }))
+        let Inner { client, token, source, patience, feeds, .. } = &*self.0;
+        let line = |url: &Url| stream::Line {
+            client: client.clone(),
+            url: url.clone(),
+            token: token.clone(),
+            source: source.clone(),
+            patience: *patience,
+        };
+        Ok(Stream::open(feeds.iter().map(line).collect()))
     }
 
     /// What the instance tells about itself.
@@ -129,6 +132,10 @@ impl Mastodon {
             format!("flux : {}, compte : {}", place(&self.0.streaming), neutralise(account)),
             format!("flux public local {}, distant {}", side(instance.live.local), side(instance.live.remote)),
         ];
+        if instance.live.closed() {
+            let tags: Vec<String> = followed().map(|tag| format!("#{tag}")).collect();
+            lines.push(format!("à la place, les toots qui portent l'un de ces hashtags : {}", tags.join(", ")));
+        }
         if let Some(terms) = &instance.terms {
             lines.push(format!("conditions d'utilisation : {}", neutralise(terms)));
         }
@@ -154,6 +161,33 @@ impl fmt::Display for Mastodon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.report().fmt(f)
     }
+}
+
+/// The first tags among the keywords.
+fn followed() -> impl Iterator<Item = &'static str> {
+    KEYWORDS.iter().filter_map(|keyword| keyword.strip_prefix('#')).take(TAGS)
+}
+
+/// The streams that carry toots: the public one, or hashtags where the instance has closed it.
+fn feeds(instance: &Instance, base: &Url, streaming: &Url) -> Result<Vec<Url>> {
+    if !instance.live.closed() {
+        return Ok(vec![join(streaming, "/api/v1/streaming/public")?]);
+    }
+    if instance.hashtag.closed() {
+        return Err(Error::cannot(
+            format!("listen to {}", place(base)),
+            "its administrators disabled the public and the hashtag streams (configuration.timelines_access)",
+        )
+        .next("set MASTODON_URL to an instance whose live_feeds are open")
+        .refused());
+    }
+    let hashtags = join(streaming, "/api/v1/streaming/hashtag")?;
+    let feed = |tag| {
+        let mut url = hashtags.clone();
+        url.query_pairs_mut().append_pair("tag", tag);
+        url
+    };
+    Ok(followed().map(feed).collect())
 }
 
 /// The instance's base address.

@@ -3,7 +3,7 @@
 use super::http::{Answer, answer, client, place, refused, safe_for_token};
 use super::{base, join, verify};
 use crate::config::{Config, Credentials, Secret};
-use crate::display::{Report, ask, say};
+use crate::display::{Report, ask, neutralise, say};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
 use base64::Engine;
@@ -88,6 +88,13 @@ impl Registration {
         })
     }
 
+    /// Prints `Client ID:` and `Client Secret:`, masked, and tells what became of the application.
+    pub fn tell(&self) -> Report {
+        say(format!("Client ID: {}", masked(&self.id)));
+        say(format!("Client Secret: {}", masked(&self.secret)));
+        Report::new(self.to_string())
+    }
+
     /// Shows the application in a notebook.
     pub fn evcxr_display(&self) {
         Report::new(self.to_string()).evcxr_display();
@@ -97,13 +104,7 @@ impl Registration {
 impl fmt::Display for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.fresh { "enregistrée" } else { "déjà enregistrée" };
-        write!(
-            f,
-            "Application {state} auprès de {}\nClient ID: {}\nClient Secret: {}",
-            self.instance,
-            masked(&self.id),
-            masked(&self.secret)
-        )
+        write!(f, "Application {} {state} auprès de {}.", masked(&self.id), self.instance)
     }
 }
 
@@ -120,6 +121,14 @@ impl Token {
         self.token.is_some()
     }
 
+    /// Prints `Jeton d'accès:`, masked, and tells whose it is; without a token, what to do.
+    pub fn tell(&self) -> Report {
+        if let Some(token) = &self.token {
+            say(format!("Jeton d'accès: {}", masked(token)));
+        }
+        Report::new(self.to_string())
+    }
+
     /// Shows the token in a notebook.
     pub fn evcxr_display(&self) {
         Report::new(self.to_string()).evcxr_display();
@@ -129,7 +138,7 @@ impl Token {
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.token {
-            Some(token) => write!(f, "Jeton d'accès: {}\nCompte : {}", masked(token), self.account),
+            Some(token) => write!(f, "Jeton {} du compte {}.", masked(token), neutralise(&self.account)),
             None => f.write_str("Aucun code donné : relancez la cellule précédente pour en demander un."),
         }
     }

@@ -33,20 +33,22 @@ pub(super) struct Line {
     pub patience: Patience,
 }
 
-/// What the public stream gives, without end: it closes only on a definitive refusal, which is its last item.
+/// What the stream gives, without end: only a definitive refusal, given as an error, ends a connection for good.
 ///
 /// Dropping it closes the connection.
 pub struct Stream {
     items: Receiver<Result<Incoming>>,
-    reader: JoinHandle<()>,
+    readers: Vec<JoinHandle<()>>,
     tick: Duration,
 }
 
 impl Stream {
-    pub(super) fn open(line: Line) -> Self {
+    /// Follows each line; what they give comes in one queue.
+    pub(super) fn open(lines: Vec<Line>) -> Self {
         let (sender, items) = channel(QUEUE);
-        let tick = line.patience.tick;
-        Self { items, reader: runtime().spawn(follow(line, sender)), tick }
+        let tick = lines.first().map_or_else(|| Patience::default().tick, |line| line.patience.tick);
+        let readers = lines.into_iter().map(|line| runtime().spawn(follow(line, sender.clone()))).collect();
+        Self { items, readers, tick }
     }
 }
 
@@ -67,7 +69,9 @@ impl Iterator for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.reader.abort();
+        for reader in &self.readers {
+            reader.abort();
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod users;
 
 pub use frequency::frequency;
 pub use hashtags::hashtags;
-pub use sentiments::sentiments;
+pub use sentiments::{SENTIMENTS, sentiments};
 pub use users::users;
 
 use crate::display::{Figure, Table};

@@ -5,8 +5,8 @@ use super::{counted, counts, figure, note, texts};
 use crate::display::{Figure, Table};
 use crate::error::Result;
 
-/// The order of the bars, whatever the data hold.
-const ORDER: [&str; 3] = ["négatif", "neutre", "positif"];
+/// The three sentiments, in the order of the bars, whatever the data hold.
+pub const SENTIMENTS: [&str; 3] = ["négatif", "neutre", "positif"];
 
 /// Chart 1: toots per sentiment, in a fixed order, zeros too.
 ///
@@ -21,14 +21,14 @@ pub fn sentiments(table: &Table, about: &str) -> Result<Figure> {
     let sum = |wanted: &dyn Fn(Option<&str>) -> bool| -> u64 {
         rows.iter().filter(|(s, _)| wanted(s.as_deref())).map(|(_, n)| *n).sum()
     };
-    let bars: Vec<u64> = ORDER.iter().map(|name| sum(&|s| s == Some(*name))).collect();
+    let bars: Vec<u64> = SENTIMENTS.iter().map(|name| sum(&|s| s == Some(*name))).collect();
     let unscored = sum(&|s| s.is_none());
-    let unknown = sum(&|s| s.is_some_and(|s| !ORDER.contains(&s)));
+    let unknown = sum(&|s| s.is_some_and(|s| !SENTIMENTS.contains(&s)));
     let rest = |n: u64, what: &str| if n > 0 { counted(n, "toot") + what } else { String::new() };
     let left_out = [rest(unscored, " sans sentiment"), rest(unknown, " de sentiment inconnu")];
     let below = note(&[left_out[0].clone(), left_out[1].clone(), about.to_owned()]);
     let words = Words { title: "Distribution des sentiments", x: "Sentiment", y: "Nombre de toots", note: &below };
-    let told: Vec<_> = ORDER.iter().zip(&bars).map(|(name, n)| format!("{name} {}", whole(*n))).collect();
+    let told: Vec<_> = SENTIMENTS.iter().zip(&bars).map(|(name, n)| format!("{name} {}", whole(*n))).collect();
     let summary = format!("{} : {}", words.title, note(&[told.join(", "), below.clone()]));
 
     figure("sentiments", words.title, (8, 6), summary, |sheet| {
@@ -54,7 +54,7 @@ fn draw(sheet: &Sheet<'_>, frame: &Frame, bars: &[u64], top: f64) -> Result<()> 
         let centre = frame.left + slot * (at as f64 + 0.5);
         let high = frame.bottom - (frame.bottom - frame.top) * *bar as f64 / top;
         sheet.rectangle((centre - 0.4 * slot, high), (centre + 0.4 * slot, frame.bottom), colour)?;
-        sheet.x_tick(centre, frame.bottom, ORDER[at])?;
+        sheet.x_tick(centre, frame.bottom, SENTIMENTS[at])?;
     }
     Ok(())
 }

@@ -101,7 +101,7 @@ pub(super) fn draw(
         .replace(&format!("font-family=\"{FONT}\""), &format!("font-family=\"{FONT}, Verdana, sans-serif\""));
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {} {}\" role=\"img\" stroke-linejoin=\"round\">\n<title>{}</title>\n{drawing}{slanted}</svg>\n",
+         viewBox=\"0 0 {} {}\" style=\"max-width:100%;height:auto\" role=\"img\" stroke-linejoin=\"round\">\n<title>{}</title>\n{drawing}{slanted}</svg>\n",
         f64::from(width) * UNIT,
         f64::from(height) * UNIT,
         escape_html(title),

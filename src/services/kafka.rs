@@ -36,8 +36,8 @@ pub(crate) fn plan(site: Site<'_>, ports: Vec<u16>) -> Result<Plan> {
         let mut format = detached(&java, &log)?;
         format.args(QUIET).arg("-XX:TieredStopAtLevel=1").arg("-cp").arg(&class_path);
         format.args(["kafka.tools.StorageTool", "format", "--ignore-formatted", "-c", "server.properties", "-t"]);
-        format.arg(new_cluster_id()?).current_dir(&folder);
-        run(&mut format, Duration::from_secs(60), &log)?;
+        format.arg(new_cluster_id()?);
+        run(&mut format, &folder, Duration::from_secs(60), &log)?;
     }
     let mut args: Vec<OsString> = ["-Xmx512m", "-Djava.awt.headless=true"].map(OsString::from).into();
     args.extend(QUIET.map(OsString::from));

@@ -90,7 +90,9 @@ pub(crate) fn ask(ports: &[u16]) -> Result<()> {
     let place = format!("the local Mastodon at {}", base(ports[0]));
     let answer = get(ports[0], "/api/v1/streaming/health")
         .map_err(|e| Error::cannot(format!("reach {place}"), e).transient())?;
-    if answer.starts_with("HTTP/1.1 200") && answer.trim_end().ends_with("OK") {
+    // The body comes in one chunk: its length, its text, and the end.
+    let is_ok = answer.split_once("\r\n\r\n").is_some_and(|(_, body)| body.lines().any(|line| line == "OK"));
+    if answer.starts_with("HTTP/1.1 200") && is_ok {
         return Ok(());
     }
     let first = answer.lines().next().unwrap_or("nothing");

@@ -19,6 +19,9 @@ const DATABASE: &str = "mastodon_data";
 /// The role that initialised the server; only the services use it.
 const OWNER: &str = "postgres";
 
+/// What the name of a data folder begins with while it is made.
+const FRESH: &str = "data.new-";
+
 /// Initialises the data folder the first time.
 pub(crate) fn plan(site: Site<'_>, ports: Vec<u16>) -> Result<Plan> {
     let folder = Service::Postgres.folder(&site.config.source_state());
@@ -104,19 +107,23 @@ fn binaries(config: &Config) -> Result<PathBuf> {
 fn initialise(config: &Config, folder: &Path, bin: &Path, privilege: &Privilege) -> Result<()> {
     let cannot = |e: std::io::Error| Error::cannot(format!("write {}", folder.display()), e);
     password(folder, OWNER)?;
-    let fresh = folder.join("data.new");
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(cannot)?;
+    for old in fs::read_dir(folder).map_err(cannot)?.flatten() {
+        if old.file_name().to_string_lossy().starts_with(FRESH) {
+            // An initdb whose starter was killed may still write there; it is left to the next start.
+            let _ = fs::remove_dir_all(old.path());
+        }
     }
+    let name = format!("{FRESH}{}", std::process::id());
+    let fresh = folder.join(&name);
     fs::create_dir(&fresh).map_err(cannot)?;
     privilege.own(&fresh)?;
     privilege.own(&folder.join(format!("{OWNER}.password")))?;
     let log = Service::Postgres.log(&config.source_state()).with_extension("init.log");
     let (program, args) = privilege.wrap(&bin.join("initdb"));
     let mut initdb = detached(&program, &log)?;
-    initdb.args(args).current_dir(folder).args([
+    initdb.args(args).args([
         "-D",
-        "data.new",
+        &name,
         "-U",
         OWNER,
         "-A",
@@ -128,7 +135,7 @@ fn initialise(config: &Config, folder: &Path, bin: &Path, privilege: &Privilege)
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
     ]);
-    run(&mut initdb, Duration::from_secs(60), &log)?;
+    run(&mut initdb, folder, Duration::from_secs(60), &log)?;
     fs::rename(&fresh, folder.join("data")).map_err(cannot)
 }
 

@@ -31,7 +31,8 @@ impl Identity {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name, in parentheses, may itself hold spaces and parentheses.
         let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
-        let ended = matches!(*fields.first()?, "Z" | "X");
+        // The first thread may end before the others, which still hold ports and files.
+        let ended = matches!(*fields.first()?, "Z" | "X") && fields.get(17).is_none_or(|threads| *threads <= "1");
         let started = fields.get(19)?.parse().ok()?;
         (!ended).then(|| Self { pid, started, boot: boot() })
     }
@@ -166,9 +167,13 @@ pub fn launch(folder: &Path) -> Result<()> {
     Err(Error::cannot(format!("run {}", plan.program.display()), failure))
 }
 
-/// Runs a command to its end, within `limit`; its words are given back when it fails.
-pub(crate) fn run(command: &mut Command, limit: Duration, log: &Path) -> Result<()> {
+/// Runs a command that prepares `folder` to its end, within `limit`; its words are given back when it fails.
+pub(crate) fn run(command: &mut Command, folder: &Path, limit: Duration, log: &Path) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
+    // As its stdin the lock lives as long as the command, also when it outlives us; the next start waits for it.
+    let preparing = Lock::exclusive(&folder.join("preparing.lock"), limit, || ())?;
+    let stdin = preparing.file().try_clone().map_err(|e| Error::cannot(format!("run {name}"), e))?;
+    command.stdin(stdin).current_dir(folder);
     let mut child = command.spawn().map_err(|e| Error::cannot(format!("run {name}"), e))?;
     let deadline = Instant::now() + limit;
     loop {

@@ -197,19 +197,19 @@ impl Text {
 
     fn write(&mut self, text: &str) {
         self.part_from_url(text);
-        for c in text.chars() {
-            match c {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c.is_ascii_whitespace() || c == '\0') {
+            self.out.push_str(&rest[..at]);
+            match rest.as_bytes()[at] {
                 // PostgreSQL takes no U+0000, and HTML gives it no meaning.
-                '\0' => {}
-                '\n' if self.pre > 0 => self.line_break(),
-                ' ' | '\t' | '\n' | '\r' | '\x0c' => {
-                    if !(self.out.is_empty() || self.out.ends_with([' ', '\n'])) {
-                        self.out.push(' ');
-                    }
-                }
-                c => self.out.push(c),
+                0 => {}
+                b'\n' if self.pre > 0 => self.line_break(),
+                _ if self.out.is_empty() || self.out.ends_with([' ', '\n']) => {}
+                _ => self.out.push(' '),
             }
+            rest = &rest[at + 1..];
         }
+        self.out.push_str(rest);
     }
 
     /// Puts a space between an address and words glued to it: who cuts addresses out later must not take the words.
@@ -262,21 +262,16 @@ impl Text {
 fn web_address(href: &str) -> Option<String> {
     let href = href.trim();
     let web = ["http://", "https://"].iter().any(|s| href.get(..s.len()).is_some_and(|h| h.eq_ignore_ascii_case(s)));
-    web.then(|| {
-        href.chars()
-            .filter(|c| *c != '\0')
-            .map(|c| if c.is_whitespace() { "%20".into() } else { c.to_string() })
-            .collect()
-    })
+    web.then(|| href.replace('\0', "").replace(char::is_whitespace, "%20"))
 }
 
 /// True when the link's text is its address, perhaps shortened, and tells nothing more.
 fn stands_for(text: &str, url: &str) -> bool {
-    let bare = |address: &str| {
-        let lower = address.to_lowercase();
-        let rest = lower.split_once("://").map_or(lower.as_str(), |(_, rest)| rest);
-        rest.strip_prefix("www.").unwrap_or(rest).trim_end_matches(['…', '/']).to_owned()
-    };
+    fn bare(address: &str) -> &str {
+        let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+        rest.strip_prefix("www.").unwrap_or(rest).trim_end_matches(['…', '/'])
+    }
     let (text, url) = (bare(text), bare(url));
-    text == url || (text.contains('.') && url.starts_with(&text))
+    let begins = url.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    begins && (text.len() == url.len() || text.contains('.'))
 }

@@ -100,10 +100,7 @@ impl Keywords {
             for (name, keyword) in &self.names {
                 let Some(found) = words.get(start..start + name.len()) else { continue };
                 let same = found.iter().zip(name).all(|(&(at, length), word)| folds_to(&text[at..at + length], word));
-                let blank = found
-                    .windows(2)
-                    .all(|pair| text[pair[0].0 + pair[0].1..pair[1].0].chars().all(char::is_whitespace));
-                if same && blank {
+                if same && found.windows(2).all(|pair| is_blank(&text[pair[0].0 + pair[0].1..pair[1].0])) {
                     return Some(keyword);
                 }
             }
@@ -164,6 +161,10 @@ fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
         at = start + length;
         Some((start, length))
     })
+}
+
+fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 /// Compatibility forms and case made one.

@@ -209,17 +209,20 @@ fn ties_between_tags_are_broken_by_name_and_empty_ones_left_out() {
 
 #[test]
 fn hostile_labels_stay_labels() {
-    let [_, harmless_line, ..] = charts(10);
-    for text in hostile().iter().filter(|t| !t.trim().is_empty()) {
-        let tags = plots::hashtags(&tag_table(&[(text, 3)]), text).unwrap();
-        let users = plots::users(&user_table(&[("1", Some(text), 3, 9), (text, None, 3, 9)]), 5, text).unwrap();
+    let texts: Vec<String> = hostile().into_iter().filter(|t| !t.trim().is_empty()).collect();
+    for (at, texts) in texts.chunks(10).enumerate() {
+        let tags: Vec<(&str, i64)> = texts.iter().map(|t| (t.as_str(), 3)).collect();
+        let ids: Vec<String> = (0..texts.len()).map(|n| format!("{at}{n}")).collect();
+        let named = texts.iter().zip(&ids).map(|(text, id)| (id.as_str(), Some(text.as_str()), 3, 9));
+        let users: Vec<_> = named.chain(texts.iter().map(|text| (text.as_str(), None, 3, 9))).collect();
+        let tags = plots::hashtags(&tag_table(&tags), &texts[0]).unwrap();
+        let users = plots::users(&user_table(&users), 5, &texts[0]).unwrap();
         for figure in [tags, users] {
-            svg_texts(&figure);
-            assert!(!figure.svg().contains("EVCXR_") && !figure.svg().contains("<script"), "{text:?}");
+            assert!(svg_texts(&figure).len() > 10);
+            assert!(!figure.svg().contains("EVCXR_") && !figure.svg().contains("<script"), "{texts:?}");
             assert!(!figure.to_string().contains(['\n', '\r']));
         }
     }
-    svg_texts(&harmless_line);
 }
 
 #[test]

@@ -172,6 +172,25 @@ fn pinned_services_stay_until_down_and_then_as_long_as_someone_uses_them() {
 }
 
 #[test]
+fn the_local_mastodon_answers_and_comes_back_on_its_port() {
+    let place = Place::new("mastodon", false);
+    let mut config = place.config();
+    (config.embedded.postgres, config.embedded.mastodon) = (false, true);
+    let first = Services::start(&config, command(), &mut |_| ()).unwrap();
+    let health = |config: &Config| {
+        let table = spar::preflight::check(config).unwrap();
+        table.frame().column("état").unwrap().str().unwrap().get(0).unwrap().to_owned()
+    };
+    assert!(health(first.config()).starts_with("prêt : version 4"), "{}", health(first.config()));
+    assert!(first.config().mastodon_control.is_some());
+    let process = place.pid("mastodon/process.json").unwrap();
+    kill(process);
+    let second = Services::start(&config, command(), &mut |_| ()).unwrap();
+    assert_eq!(first.config().mastodon_url, second.config().mastodon_url);
+    assert!(health(second.config()).ends_with("sans jeton d'accès"));
+}
+
+#[test]
 fn two_starts_at_once_share_one_set_of_services() {
     let place = Place::new("two", false);
     let pids: Vec<_> = std::thread::scope(|scope| {

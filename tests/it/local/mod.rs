@@ -1,9 +1,10 @@
 //! The local Mastodon, seen as its clients see it: over the wire, byte by byte where it matters.
 
-mod client;
+mod agreement;
+pub mod client;
 mod figures;
 mod generator;
-mod oauth;
+pub mod oauth;
 mod oracle;
 mod stream;
 mod timelines;

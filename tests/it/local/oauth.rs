@@ -48,7 +48,7 @@ fn hidden_fields(page: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn say_yes(base: &str, path: &str) -> Answer {
+pub fn say_yes(base: &str, path: &str) -> Answer {
     let page = get(base, path);
     assert_eq!(page.status, 200, "{}", page.body);
     assert!(page.headers["content-type"].starts_with("text/html"));
@@ -57,7 +57,7 @@ fn say_yes(base: &str, path: &str) -> Answer {
     post(base, "/oauth/authorize", &fields)
 }
 
-fn shown_code(page: &Answer) -> String {
+pub fn shown_code(page: &Answer) -> String {
     let (_, rest) = page.body.split_once("class=\"oauth-code\">").expect("the page shows a code");
     rest[..rest.find('<').unwrap()].to_owned()
 }

@@ -27,7 +27,7 @@ pub(in crate::local) const SPECIALS: [(&str, &str); 27] = [
     ("<script>alert(1)</script>", "scriptalert1script"),
     ("Robert'); DROP TABLE toots;--", "robert drop table toots"),
     ("\"quoted\"", "quoted"),
-    (concat!("EVC", "XR_BEGIN_CONTENT text/html"), concat!("evc", "xr_begin_content texthtml")),
+    (concat!("EVCXR_BEGIN", "_CONTENT text/html"), concat!("evcxr_begin", "_content texthtml")),
     ("cafe\u{301} \u{2014} noe\u{308}l", "cafe\u{301} noe\u{308}l"),
 ];
 
@@ -39,7 +39,7 @@ pub(in crate::local) const ASIDES: [&str; 8] = [
     "<script>alert(1)</script>",
     "Robert'); DROP TABLE toots;--",
     "\"quoted\"",
-    concat!("EVC", "XR_BEGIN_CONTENT text/html"),
+    concat!("EVCXR_BEGIN", "_CONTENT text/html"),
     "cafe\u{301} \u{2014} noe\u{308}l",
 ];
 
