@@ -3,7 +3,7 @@
 use crate::batch::local::Local;
 use crate::batch::{Engine, Question, Scope};
 use crate::config::Config;
-use crate::display::{Figure, Report, Table, say};
+use crate::display::{Figure, Report, Table, grouped, say};
 use crate::error::{Error, Result};
 use crate::plots;
 use crate::postgres::snapshot::Snapshot;
@@ -12,6 +12,7 @@ use polars::prelude::{
     UniqueKeepStrategy, col, len, lit,
 };
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// The name that PostgreSQL shows for the connection.
@@ -226,6 +227,11 @@ impl Charts {
         Ok(Report::new(format!("{CHARTS} graphiques : {}.", names.join(", "))))
     }
 
+    /// Shows in a notebook how many toots are held.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+
     fn prepared(&self, what: &str, question: Question, after: &str) -> Result<Table> {
         say(format!("Préparation des données pour {what}..."));
         let table = self.engine.answer(question)?;
@@ -241,6 +247,12 @@ impl Charts {
     fn remember(&self, figure: Figure) -> Result<Figure> {
         self.drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(figure.name().to_owned());
         Ok(figure)
+    }
+}
+
+impl fmt::Display for Charts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} toots, prêts à être dessinés.", grouped(&self.toots.height().to_string()))
     }
 }
 

@@ -86,7 +86,7 @@ struct Answer {
 
 pub(super) fn run(config: &Config) -> Result<Benchmark> {
     let snapshot = Snapshot::open(config, APPLICATION)?;
-    let toots = count(&snapshot.read("SELECT toot_id FROM all_toots")?);
+    let toots = count(&snapshot)?;
     let copies = if toots == 0 { 1 } else { ENOUGH.div_ceil(toots) };
     let source =
         format!("SELECT toot_id, \"timestamp\", hashtags FROM all_toots CROSS JOIN generate_series(1, {copies})");
@@ -94,7 +94,8 @@ pub(super) fn run(config: &Config) -> Result<Benchmark> {
     let begun = Instant::now();
     let mut reference: Option<Answer> = None;
     for round in 0..=RUNS {
-        if round > FEWEST_RUNS && begun.elapsed() > BUDGET {
+        let late = begun.elapsed() > BUDGET;
+        if late && round > FEWEST_RUNS || begun.elapsed() > 3 * BUDGET && round > 1 {
             break;
         }
         // The ways take turns, so that a slow moment of the machine hits all of them.
@@ -181,8 +182,11 @@ fn in_parallel(parts: &[DataFrame]) -> Result<Answer> {
     Ok(Answer { toots, rows })
 }
 
-fn count(ids: &Table) -> usize {
-    ids.height()
+fn count(snapshot: &Snapshot) -> Result<usize> {
+    let counted = snapshot.read("SELECT count(*) AS toots FROM all_toots")?;
+    let column =
+        counted.frame().column("toots").and_then(|c| c.get(0)).map_err(|e| Error::cannot("count the toots", e))?;
+    Ok(column.extract::<usize>().unwrap_or(0))
 }
 
 fn table(measures: &[Measure; 3], rows: usize) -> Result<Table> {

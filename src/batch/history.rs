@@ -1,10 +1,11 @@
 use super::local::Local;
 use super::{Benchmark, Engine, Question, Scope, benchmark};
 use crate::config::Config;
-use crate::display::{Report, Table, say};
+use crate::display::{Report, Table, grouped, say};
 use crate::error::Result;
 use crate::postgres::Store;
 use crate::postgres::snapshot::Snapshot;
+use std::fmt;
 
 /// The name that PostgreSQL shows for the batch's connections.
 pub(super) const APPLICATION: &str = "BatchProcessingMastodon";
@@ -34,6 +35,7 @@ pub struct History {
     engine: Box<dyn Engine>,
     config: Config,
     schema: Table,
+    toots: usize,
 }
 
 impl History {
@@ -46,7 +48,12 @@ impl History {
         say("Chargement des données historiques...");
         let columns = "toot_id, \"timestamp\", user_id, username, hashtags, text_length";
         let toots = Snapshot::open(config, APPLICATION)?.toots(columns)?;
-        Ok(Self { engine: Box::new(Local::new(&toots)), config: config.clone(), schema: toots.schema() })
+        Ok(Self {
+            engine: Box::new(Local::new(&toots)),
+            config: config.clone(),
+            schema: toots.schema(),
+            toots: toots.height(),
+        })
     }
 
     /// The columns that were read, and their types.
@@ -205,5 +212,16 @@ impl History {
     /// On a connection of its own: a notebook may be left open longer than a server keeps an idle one.
     fn store(&self, name: &str, table: &Table) -> Result<u64> {
         Store::connect(&self.config)?.write_table(name, table)
+    }
+
+    /// Shows in a notebook how many toots are held.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Historique de {} toots, en mémoire.", grouped(&self.toots.to_string()))
     }
 }

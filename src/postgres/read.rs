@@ -173,8 +173,8 @@ impl Builder {
             Self::Float(values) => values.push(row.try_get(at)?),
             Self::Numeric(values) => values.push(row.try_get::<_, Option<Numeric>>(at)?.map(|n| n.0)),
             Self::Text(values) => values.append_option(row.try_get::<_, Option<&str>>(at)?),
-            Self::Date(values) => values.push(row.try_get::<_, Option<Date>>(at)?.map(|d| d.0)),
-            Self::Timestamp(values) => values.push(row.try_get::<_, Option<Timestamp>>(at)?.map(|t| t.0)),
+            Self::Date(values) => values.push(row.try_get::<_, Option<Date>>(at)?.and_then(|d| d.0)),
+            Self::Timestamp(values) => values.push(row.try_get::<_, Option<Timestamp>>(at)?.and_then(|t| t.0)),
         }
         Ok(())
     }

@@ -139,7 +139,8 @@ async fn ensure_database(url: &Secret) -> Result<bool> {
     }
 }
 
-async fn ensure_tables(client: &mut Client, config: &Config) -> Result<()> {
+/// Makes the tables where missing and upgrades those of the original. Quiet.
+pub(super) async fn ensure_tables(client: &mut Client, config: &Config) -> Result<()> {
     let width = Width::new(config.window)?;
     let version = hex(&Sha256::digest(SCHEMA));
     if !is_current(client, &version).await? {

@@ -50,6 +50,7 @@ ALTER TABLE toots_sentiments
     ADD COLUMN IF NOT EXISTS p_negative DOUBLE PRECISION,
     ADD COLUMN IF NOT EXISTS p_neutral DOUBLE PRECISION,
     ADD COLUMN IF NOT EXISTS p_positive DOUBLE PRECISION,
+    ADD COLUMN IF NOT EXISTS probability DOUBLE PRECISION,  -- of the sentiment given
     ADD COLUMN IF NOT EXISTS model_version TEXT,
     ADD COLUMN IF NOT EXISTS scored_at TIMESTAMPTZ,
     ADD COLUMN IF NOT EXISTS edited_at TIMESTAMP;   -- the version of the toot that was scored

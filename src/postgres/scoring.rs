@@ -7,9 +7,10 @@
 
 use super::Store;
 use super::connect::statement_failed;
+use super::schema::ensure_tables;
 use crate::config::Config;
 use crate::display::{Report, Table, neutralise, say};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::runtime::block_on;
 use crate::sentiment::{Scored, ScoredToot, label};
 use crate::timestamp::Timestamp;
@@ -73,24 +74,13 @@ impl Scoring {
         block_on(work(client))
     }
 
-    /// Creates `history_toots` and `toots_sentiments` if they are missing, and adds the columns an old database lacks.
+    /// Creates `history_toots` and `toots_sentiments`, and the other tables, where they are missing.
     ///
     /// # Errors
     ///
-    /// Fails if the database refuses, or if partie2 has never run.
+    /// Fails if the database refuses.
     pub fn create_tables(&self) -> Result<Report> {
-        self.with(async |client| {
-            let there = client
-                .query_one("SELECT to_regclass('filtered_toots') IS NOT NULL", &[])
-                .await
-                .map_err(|e| statement_failed("look for filtered_toots", &e))?;
-            if !there.get::<_, bool>(0) {
-                return Err(Error::cannot("score the toots", "the database has no table filtered_toots")
-                    .next("run partie2 first")
-                    .invalid());
-            }
-            client.batch_execute(TABLES).await.map_err(|e| statement_failed("create the tables of partie4", &e))
-        })?;
+        self.with(async |client| ensure_tables(client, &self.config).await)?;
         say("Tables créées ou déjà existantes.");
         Ok(Report::new("history_toots et toots_sentiments sont prêtes"))
     }
@@ -332,21 +322,6 @@ impl<'a> Columns<'a> {
         ]
     }
 }
-
-/// partie4's two tables, and the columns that a database of the original lacks.
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS history_toots (
-    toot_id VARCHAR(255) PRIMARY KEY, timestamp TIMESTAMP, text TEXT, user_id VARCHAR(255), language VARCHAR(10),
-    hashtags TEXT, reblogs_count INTEGER, favourites_count INTEGER, replies_count INTEGER);
-ALTER TABLE history_toots ADD COLUMN IF NOT EXISTS content TEXT, ADD COLUMN IF NOT EXISTS username TEXT,
-    ADD COLUMN IF NOT EXISTS text_length INTEGER, ADD COLUMN IF NOT EXISTS edited_at TIMESTAMP;
-CREATE TABLE IF NOT EXISTS toots_sentiments (
-    toot_id VARCHAR(255) PRIMARY KEY, text TEXT, prediction DOUBLE PRECISION, sentiment VARCHAR(20));
-ALTER TABLE toots_sentiments ADD COLUMN IF NOT EXISTS p_negative DOUBLE PRECISION,
-    ADD COLUMN IF NOT EXISTS p_neutral DOUBLE PRECISION, ADD COLUMN IF NOT EXISTS p_positive DOUBLE PRECISION,
-    ADD COLUMN IF NOT EXISTS probability DOUBLE PRECISION, ADD COLUMN IF NOT EXISTS model_version TEXT,
-    ADD COLUMN IF NOT EXISTS scored_at TIMESTAMPTZ, ADD COLUMN IF NOT EXISTS edited_at TIMESTAMP;
-";
 
 /// Toots without a sentiment for their present version: those of `filtered_toots`, then old history rows.
 const NEW_TOOTS: &str = "

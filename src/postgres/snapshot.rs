@@ -9,7 +9,7 @@ use crate::runtime::{block_on, runtime};
 use tokio_postgres::Client;
 
 /// From so many toots on, several connections read them.
-const LARGE: i64 = 500_000;
+const LARGE: i64 = 300_000;
 
 /// Connections that read a large table.
 const READERS: usize = 4;
@@ -35,14 +35,9 @@ impl Snapshot {
 
     /// These columns of every toot, each id once, from both toot tables.
     pub(crate) fn toots(&self, columns: &str) -> Result<Table> {
-        self.toots_from(columns, LARGE)
-    }
-
-    /// The same; `large` toots are read by several connections.
-    pub(crate) fn toots_from(&self, columns: &str, large: i64) -> Result<Table> {
         let sql = format!("SELECT {columns} FROM all_toots");
         block_on(async {
-            if estimate(&self.client).await? < large {
+            if estimate(&self.client).await? < LARGE {
                 return rows(&self.client, "read the toots", &sql, &[]).await;
             }
             let row = self.client.query_one("SELECT pg_export_snapshot()", &[]).await;

@@ -11,18 +11,19 @@ type Raw<T> = std::result::Result<T, Box<dyn StdError + Sync + Send>>;
 /// Days between 1970 and 2000, PostgreSQL's own epoch.
 const EPOCH_DAYS: i32 = 10_957;
 
-/// Days since 1970.
-pub(super) struct Date(pub(super) i32);
+/// Days since 1970; none for PostgreSQL's infinities, which are no days.
+pub(super) struct Date(pub(super) Option<i32>);
 
-/// Microseconds since 1970, in UTC.
-pub(super) struct Timestamp(pub(super) i64);
+/// Microseconds since 1970, in UTC; none for PostgreSQL's infinities.
+pub(super) struct Timestamp(pub(super) Option<i64>);
 
 /// A decimal number, as the nearest float.
 pub(super) struct Numeric(pub(super) f64);
 
 impl<'a> FromSql<'a> for Date {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Raw<Self> {
-        Ok(Self(i32::from_be_bytes(raw.try_into()?).saturating_add(EPOCH_DAYS)))
+        let days = i32::from_be_bytes(raw.try_into()?);
+        Ok(Self((days != i32::MAX && days != i32::MIN).then(|| days.saturating_add(EPOCH_DAYS))))
     }
     fn accepts(kind: &Type) -> bool {
         *kind == Type::DATE
@@ -32,7 +33,8 @@ impl<'a> FromSql<'a> for Date {
 impl<'a> FromSql<'a> for Timestamp {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Raw<Self> {
         let micros = i64::from_be_bytes(raw.try_into()?);
-        Ok(Self(crate::Timestamp::from_postgres_micros(micros).as_micros()))
+        let finite = micros != i64::MAX && micros != i64::MIN;
+        Ok(Self(finite.then(|| crate::Timestamp::from_postgres_micros(micros).as_micros())))
     }
     fn accepts(kind: &Type) -> bool {
         matches!(*kind, Type::TIMESTAMP | Type::TIMESTAMPTZ)
@@ -83,7 +85,7 @@ impl ToSql for Value<'_> {
                 _ => Err("a date is expected".into()),
             },
             Type::TIMESTAMP => match self.0 {
-                AnyValue::Datetime(ticks, unit, _) => {
+                AnyValue::Datetime(ticks, unit, _) | AnyValue::DatetimeOwned(ticks, unit, _) => {
                     let micros = match unit {
                         TimeUnit::Nanoseconds => ticks.div_euclid(1000),
                         TimeUnit::Microseconds => ticks,

@@ -6,6 +6,7 @@
 
 use super::vectors::{SHAPE, Vectors, WORDS};
 use ndarray::{Array2, ShapeBuilder};
+use rayon::prelude::*;
 
 /// The version of these columns; it is stored with a model, and another version is another model.
 pub const FEATURES: u32 = 1;
@@ -16,8 +17,9 @@ pub(crate) const FOLDS: usize = 5;
 /// Words and pairs are summed apart by how often they were seen: the regression learns how far to trust each group.
 const FREQUENCY: [u32; 5] = [2, 4, 10, 50, 500];
 
-/// Added to both counts of a ratio.
-const SMOOTHING: f64 = 2.0;
+/// Added to the counts of a ratio, shared out as the classes are: a rare bucket says little, and nothing for the
+/// rarer class.
+const SMOOTHING: f64 = 4.0;
 
 const SUMS: usize = 2 * FREQUENCY.len();
 
@@ -80,8 +82,9 @@ impl Ratios {
                 continue;
             }
             let [against, favour] = totals[i / WORDS];
-            let ratio = ((f64::from(p) + SMOOTHING) / (f64::from(n) + SMOOTHING)).ln()
-                + ((against + 1.0) / (favour + 1.0)).ln();
+            let share = (favour + 1.0) / (favour + against + 2.0);
+            let odds = (f64::from(p) + SMOOTHING * share) / (f64::from(n) + SMOOTHING * (1.0 - share));
+            let ratio = odds.ln() - (share / (1.0 - share)).ln();
             ratios.value[i] = ratio as f32;
             ratios.group[i] = FREQUENCY.iter().take_while(|least| n + p >= **least).count() as u8;
         }
@@ -135,11 +138,13 @@ pub(crate) fn cross_fitted(
         let mut own = Counts::new();
         own.add(vectors, sided(fold));
         let ratios = Ratios::of(&all, Some(&own));
-        for (i, row) in of_fold(fold) {
-            let (buckets, shape) = vectors.row(row as usize);
-            for (column, value) in ratios.columns(buckets, shape).into_iter().enumerate() {
-                x[[i, column]] = value;
-            }
+        let rows: Vec<(usize, u32)> = of_fold(fold).collect();
+        let columns = |(i, row): &(usize, u32)| {
+            let (buckets, shape) = vectors.row(*row as usize);
+            (*i, ratios.columns(buckets, shape))
+        };
+        for (i, columns) in rows.par_iter().map(columns).collect::<Vec<_>>() {
+            columns.into_iter().enumerate().for_each(|(column, value)| x[[i, column]] = value);
         }
     }
     (x, Ratios::of(&all, None))

@@ -35,6 +35,6 @@ pub use scored::{Scored, ScoredToot, score};
 pub use shelf::{Card, Source, model_file, own_file, rated_file, saved, source};
 pub use split::Split;
 pub use text::{NEGATED, TOKENISER, Tokens, tokens};
-pub use trained::{Predictions, Trained, accuracy, predict, retrain, train};
+pub use trained::{Predictions, Trained, accuracy, check_toots, predict, retrain, train};
 pub use training::{Parts, Prepared, Settings, Training, load_training, split, tokenise};
 pub use vectors::{Vector, Vectors, vector};

@@ -8,8 +8,8 @@ use super::vectors::{Vector, Vectors, vector};
 use crate::error::Result;
 use ndarray::{Array2, ShapeBuilder};
 
-/// Fewer neutral rows than this teach nothing about being neutral.
-const LEAST_NEUTRAL: usize = 50;
+/// Fewer rows of a sentiment than this teach nothing about three sentiments.
+const LEAST_ROWS: usize = 50;
 
 /// The columns of the regression between three sentiments: those of a row, its logit and the logit's size.
 pub(crate) const HEAD: usize = COLUMNS + 2;
@@ -72,26 +72,34 @@ impl Model {
         let rows = &split.train;
         let labels: Vec<Sentiment> = rows.iter().map(|row| vectors.label(*row)).collect();
         let (x, ratios) = cross_fitted(vectors, rows, |row| favour(vectors.label(row)));
-        let poles =
-            Binary::fit(polar_rows(&x, &labels), &labels.iter().copied().filter_map(favour).collect::<Vec<_>>(), how)?;
-        let enough = |labels: &[Sentiment]| {
-            Sentiment::ALL.iter().all(|s| labels.iter().filter(|l| *l == s).count() >= LEAST_NEUTRAL)
-        };
-        let mut model = Self { ratios, poles, neutral: Neutral::Band };
-        if enough(&labels) {
-            model.neutral = Neutral::Learnt(Softmax::fit(model.head(&x), &labels, how)?);
-        } else if let Some((rated, split)) = rated {
-            let labels: Vec<Sentiment> = split.train.iter().map(|row| rated.label(*row)).collect();
+        let sides: Vec<bool> = labels.iter().copied().filter_map(favour).collect();
+        if sides.len() < labels.len() {
+            let poles = Binary::fit(polar_rows(&x, &labels), &sides, how)?;
+            let mut model = Self { ratios, poles, neutral: Neutral::Band };
             if enough(&labels) {
-                let mut x = Array2::zeros((labels.len(), COLUMNS).f());
-                for (mut to, row) in x.rows_mut().into_iter().zip(&split.train) {
-                    let (buckets, shape) = rated.row(*row as usize);
-                    to.iter_mut().zip(model.ratios.columns(buckets, shape)).for_each(|(to, value)| *to = value);
-                }
                 model.neutral = Neutral::Learnt(Softmax::fit(model.head(&x), &labels, how)?);
+                return Ok(model);
             }
+            return model.borrow_neutral(rated, how);
         }
-        Ok(model)
+        let poles = Binary::fit(x, &sides, how)?;
+        Self { ratios, poles, neutral: Neutral::Band }.borrow_neutral(rated, how)
+    }
+
+    /// Learns what is neutral from rated texts, when they are given and enough.
+    fn borrow_neutral(mut self, rated: Option<(&Vectors, &Split)>, how: Fitting) -> Result<Self> {
+        let Some((vectors, split)) = rated else { return Ok(self) };
+        let labels: Vec<Sentiment> = split.train.iter().map(|row| vectors.label(*row)).collect();
+        if !enough(&labels) {
+            return Ok(self);
+        }
+        let mut x = Array2::zeros((labels.len(), COLUMNS).f());
+        for (mut to, row) in x.rows_mut().into_iter().zip(&split.train) {
+            let (buckets, shape) = vectors.row(*row as usize);
+            to.iter_mut().zip(self.ratios.columns(buckets, shape)).for_each(|(to, value)| *to = value);
+        }
+        self.neutral = Neutral::Learnt(Softmax::fit(self.head(&x), &labels, how)?);
+        Ok(self)
     }
 
     /// The columns of the regression between three sentiments.
@@ -140,7 +148,12 @@ fn favour(label: Sentiment) -> Option<bool> {
     }
 }
 
-/// The rows of the two poles; without neutral rows that is every row.
+/// True when each sentiment has rows enough to be learnt.
+fn enough(labels: &[Sentiment]) -> bool {
+    Sentiment::ALL.iter().all(|s| labels.iter().filter(|l| *l == s).count() >= LEAST_ROWS)
+}
+
+/// The rows of the two poles; the neutral ones are left out.
 fn polar_rows(x: &Array2<f64>, labels: &[Sentiment]) -> Array2<f64> {
     let polar: Vec<usize> = (0..labels.len()).filter(|i| favour(labels[*i]).is_some()).collect();
     let mut out = Array2::zeros((polar.len(), x.ncols()).f());

@@ -176,3 +176,16 @@ pub fn accuracy(predictions: &Predictions) -> Evaluation {
     say(format!("Précision du modèle : {}", evaluation.accuracy()));
     evaluation
 }
+
+/// Labelled by hand, in the manner of toots; written for this project, so nobody's words.
+const TOOTS: &str = include_str!("toots.tsv");
+
+/// A check on text that looks like toots: three dozen invented ones, labelled by hand, used for nothing else.
+pub fn check_toots(trained: &Trained) -> Evaluation {
+    let answers: Vec<_> = TOOTS
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter_map(|(label, text)| Some((Sentiment::from_target(label)?, trained.predict(text))))
+        .collect();
+    Evaluation::of("Toots écrits pour ce projet et étiquetés à la main", &answers, Classes::Three)
+}

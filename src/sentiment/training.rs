@@ -232,7 +232,8 @@ impl Parts {
     /// The main test: three classes where the data has them.
     pub(super) fn test(&self, answers: &[(Sentiment, Prediction)]) -> Evaluation {
         let classes = if self.prepared.vectors.counts()[1] > 0 { Classes::Three } else { Classes::Two };
-        Evaluation::of(&format!("Test sur {}", self.prepared.name), answers, classes)
+        let file = self.prepared.name.split(" (").next().unwrap_or_default();
+        Evaluation::of(&format!("Test sur {file}"), answers, classes)
     }
 
     /// The other view of the same model: the poles alone where the main test has three classes, the three classes on

@@ -104,6 +104,28 @@ fn ties_are_broken_by_name() {
 }
 
 #[test]
+fn odd_dates_are_counted_where_they_belong_and_break_nothing() {
+    let database = Database::with_toots();
+    database.execute(
+        "INSERT INTO filtered_toots (toot_id, \"timestamp\", user_id, hashtags, text) VALUES \
+         ('1', '1969-12-31 23:30:00', 'u', 'old', 'x'), ('2', 'infinity', 'u', 'never', 'x'), \
+         ('3', '-infinity', 'u', 'ever', 'x'), ('4', NULL, 'u', 'undated', 'x')",
+    );
+    let history = History::load(database.config()).unwrap();
+    let days = rows(&history.toots_per_day().unwrap());
+    assert_eq!(days, ["1969-12-31|1"], "an infinite time is no day");
+    let hours = history.answer(Question::UserHours).unwrap();
+    let hours = hours.query(|t| t.filter(col("hour").eq(lit(23))).select([col("total_toots")])).unwrap();
+    assert_eq!(rows(&hours), ["1"]);
+    assert_eq!(history.hashtags_per_hour(Scope::All).unwrap().height(), 1);
+    assert_eq!(history.answer(Question::Hashtags(Scope::All)).unwrap().height(), 4);
+    assert!(!history.head(5).unwrap().to_string().is_empty());
+    let charts = Charts::load(database.config()).unwrap();
+    let figure = charts.draw_frequency(&charts.toots_per_day().unwrap()).unwrap();
+    assert!(figure.summary().contains("31-12-1969"), "{figure}");
+}
+
+#[test]
 fn no_toots_give_empty_answers_with_their_columns() {
     let database = Database::with_toots();
     let history = History::load(database.config()).unwrap();
@@ -216,11 +238,11 @@ fn a_large_history_is_read_in_parallel_and_whole() {
     let database = Database::with_toots();
     database.execute(
         "INSERT INTO filtered_toots (toot_id, \"timestamp\", text, user_id, hashtags) SELECT n::text, \
-         TIMESTAMP '2024-10-03' + n * interval '1 second', 'mot', (n % 100)::text, 'ai' FROM generate_series(1, 600000) n",
+         TIMESTAMP '2024-10-03' + n * interval '1 second', 'mot', (n % 100)::text, 'ai' FROM generate_series(1, 320000) n",
     );
     database.execute("ANALYZE filtered_toots");
     let history = History::load(database.config()).unwrap();
     let total = history.toots_per_day().unwrap().query(|t| t.select([col("total_toots").sum()])).unwrap();
-    assert_eq!(rows(&total), ["600000"]);
-    assert_eq!(rows(&history.top_hashtag(Scope::All).unwrap()), ["ai|600000"]);
+    assert_eq!(rows(&total), ["320000"]);
+    assert_eq!(rows(&history.top_hashtag(Scope::All).unwrap()), ["ai|320000"]);
 }
