@@ -13,6 +13,7 @@ mod local;
 mod messages;
 mod model;
 mod oauth;
+mod partie2;
 mod plots;
 mod preflight;
 mod read;
