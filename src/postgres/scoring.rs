@@ -74,6 +74,29 @@ impl Scoring {
         block_on(work(client))
     }
 
+    /// What works here: the learner, the database, and where the toots come from.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server is away.
+    pub fn state(&self) -> Result<Report> {
+        let (version, database): (String, String) = self.with(async |client| {
+            let row = client
+                .query_one("SELECT current_setting('server_version'), current_database()::text", &[])
+                .await
+                .map_err(|e| statement_failed("ask PostgreSQL for its version", &e))?;
+            Ok((row.get(0), row.get(1)))
+        })?;
+        let toots = match self.config.is_local() {
+            true => "toots générés par le Mastodon local, écrits par personne".to_owned(),
+            false => format!("toots de {}", self.config.source),
+        };
+        Ok(Report::new(format!(
+            "Moteur : linfa, dans ce processus, {} fils\nPostgreSQL {version}, base {database} ; {toots}",
+            rayon::current_num_threads()
+        )))
+    }
+
     /// Creates `history_toots` and `toots_sentiments`, and the other tables, where they are missing.
     ///
     /// # Errors

@@ -44,6 +44,23 @@ impl Settings {
     fn fitting(&self) -> Fitting {
         Fitting { penalty: self.penalty, iterations: self.iterations }
     }
+
+    /// Shows the settings in a notebook.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sample, test, seed, iterations, penalty } = self;
+        write!(
+            f,
+            "{:.0} % des lignes, division {:.1}/{test:.1}, graine {seed}, au plus {iterations} itérations, pénalité {penalty}",
+            100.0 * sample,
+            1.0 - test
+        )
+    }
 }
 
 /// Labelled texts, and what is known about them.
