@@ -4,13 +4,17 @@ usage: execute.py NOTEBOOK EXECUTED SECONDS_PER_CELL
 
 The kernel starts at once; the cells run after a line `go` on stdin. A prompt of a cell is told as an `input`
 event and answered by the next line. What a cell's outputs mean is judged by the caller: the kernel answers
-"ok" to a cell that ended on `?` or a panic. After each cell the caller says `next` or `stop`.
+"ok" to a cell that ended on `?` or a panic. After each cell the caller says `next` or `stop`. When stdin ends,
+the kernel and this program end at once, whatever they do: nobody is left to wait for them.
 """
 
 import json
+import os
 import queue
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import nbformat
@@ -22,8 +26,24 @@ def tell(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
+said = queue.SimpleQueue()
+
+
 def hear():
-    return sys.stdin.readline().rstrip("\n")
+    return said.get()
+
+
+def listen(manager):
+    """Passes on what the caller says; a caller that is gone takes the kernel, with all its processes, along."""
+    for line in sys.stdin:
+        said.put(line.rstrip("\n"))
+    group = getattr(manager.provisioner, "pgid", None)
+    try:
+        if group:
+            os.killpg(group, signal.SIGKILL)
+        manager.cleanup_connection_file()
+    finally:
+        os._exit(1)
 
 
 class Gone(Exception):
@@ -84,6 +104,7 @@ def main(source, executed, limit):
     try:
         # What the kernel itself prints belongs to no cell, and stdout is the line to the caller.
         manager.start_kernel(cwd=source.rpartition("/")[0] or ".", stdout=subprocess.DEVNULL)
+        threading.Thread(target=listen, args=[manager], daemon=True).start()
         client = manager.client()
         client.start_channels()
         client.wait_for_ready(timeout=120)
