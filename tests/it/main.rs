@@ -1,6 +1,7 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
 mod clean;
+mod config;
 mod dataset;
 mod desk;
 mod display;
