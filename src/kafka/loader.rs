@@ -96,11 +96,10 @@ impl Loader {
     }
 }
 
+type Answers = Vec<std::result::Result<String, (String, RDKafkaErrorCode)>>;
+
 /// The first refusal of a request about topics, if any.
-fn settled(
-    action: &str,
-    done: std::result::Result<Vec<std::result::Result<String, (String, RDKafkaErrorCode)>>, KafkaError>,
-) -> Result<()> {
+fn settled(action: &str, done: std::result::Result<Answers, KafkaError>) -> Result<()> {
     for result in done.map_err(|e| Error::cannot(action, e))? {
         result.map_err(|(_, code)| Error::cannot(action, code))?;
     }
