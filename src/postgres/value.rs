@@ -85,7 +85,7 @@ impl ToSql for Value<'_> {
                 _ => Err("a date is expected".into()),
             },
             Type::TIMESTAMP => match self.0 {
-                AnyValue::Datetime(ticks, unit, _) => {
+                AnyValue::Datetime(ticks, unit, _) | AnyValue::DatetimeOwned(ticks, unit, _) => {
                     let micros = match unit {
                         TimeUnit::Nanoseconds => ticks.div_euclid(1000),
                         TimeUnit::Microseconds => ticks,

@@ -5,8 +5,10 @@ use super::label::Sentiment;
 use super::regression::{Binary, Fitting, Softmax, softmax};
 use super::split::Split;
 use super::vectors::{Vector, Vectors, vector};
+use crate::display::Report;
 use crate::error::Result;
 use ndarray::{Array2, ShapeBuilder};
+use std::fmt;
 
 /// Fewer rows of a sentiment than this teach nothing about three sentiments.
 const LEAST_ROWS: usize = 50;
@@ -58,6 +60,21 @@ impl Prediction {
     /// The probability of [`Prediction::sentiment`].
     pub fn probability(&self) -> f64 {
         self.probabilities[self.sentiment().index()]
+    }
+
+    /// Shows the prediction in a notebook.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (", self.sentiment().name())?;
+        for (class, p) in Sentiment::ALL.iter().zip(self.probabilities) {
+            write!(f, "{}{} : {p:.2}", if class.index() == 0 { "" } else { " · " }, class.name())?;
+        }
+        f.write_str(")")
     }
 }
 

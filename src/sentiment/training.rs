@@ -3,6 +3,7 @@
 use super::bytes::sha256;
 use super::corpus::Corpus;
 use super::dataset::Layout;
+use super::entities::decode_entities;
 use super::evaluate::{Classes, Evaluation, table};
 use super::features::FEATURES;
 use super::label::Sentiment;
@@ -43,6 +44,23 @@ impl Settings {
 
     fn fitting(&self) -> Fitting {
         Fitting { penalty: self.penalty, iterations: self.iterations }
+    }
+
+    /// Shows the settings in a notebook.
+    pub fn evcxr_display(&self) {
+        Report::new(self.to_string()).evcxr_display();
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sample, test, seed, iterations, penalty } = self;
+        write!(
+            f,
+            "{:.0} % des lignes, division {:.1}/{test:.1}, graine {seed}, au plus {iterations} itérations, pénalité {penalty}",
+            100.0 * sample,
+            1.0 - test
+        )
     }
 }
 
@@ -250,7 +268,7 @@ impl Parts {
     /// The first rows of the test with their texts.
     pub(super) fn test_texts(&self, rows: usize) -> Vec<String> {
         let corpus = self.prepared.vectors.corpus();
-        self.split.test.iter().take(rows).map(|row| neutralise(corpus.text(*row as usize))).collect()
+        self.split.test.iter().take(rows).map(|row| neutralise(&decode_entities(corpus.text(*row as usize)))).collect()
     }
 }
 

@@ -150,6 +150,18 @@ fn a_stored_result_is_replaced_whole_and_comes_back_the_same() {
 }
 
 #[test]
+fn a_result_of_one_row_or_one_value_is_stored_too() {
+    let database = Database::fresh();
+    let mut store = database.store();
+    let one = store.query("SELECT 'x'::text AS a, TIMESTAMP '2024-10-10' AS b, DATE '2024-10-10' AS c, 1 AS d", &[]);
+    let one = one.unwrap();
+    // A literal makes columns that hold their value once.
+    let one = one.query(|t| t.with_columns([lit("y").alias("a"), col("b").first(), col("c").first()])).unwrap();
+    store.write_table("r", &one).unwrap();
+    assert_eq!(store.table("r").unwrap().frame(), one.frame());
+}
+
+#[test]
 fn two_writers_at_once_leave_one_result() {
     let database = Database::fresh();
     let rows: Vec<Vec<String>> = (0..500).map(|n| vec![n.to_string()]).collect();

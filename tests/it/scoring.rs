@@ -320,6 +320,7 @@ fn every_step_runs_on_an_empty_database() {
     let scored = score(&new);
     assert_eq!(scored.preview().unwrap().height(), 0);
     assert_eq!(scoring.record(&scored).unwrap(), Recorded { scored: 0, written: 0 });
+    assert!(scoring.state().unwrap().text().contains("PostgreSQL"));
     scoring.history().unwrap();
     scoring.copy_history().unwrap();
     scoring.keep_toots().unwrap();
