@@ -104,6 +104,8 @@ pub struct Config {
     pub state: PathBuf,
     /// What the set-up installs (`SPAR_TOOLS`, default `.spar/tools`).
     pub tools: PathBuf,
+    /// Where results go (`SPAR_OUT`, default `out`).
+    pub out: PathBuf,
     /// `local` for generated toots, else the instance's host.
     pub source: String,
     /// The instance (`MASTODON_URL`), else the local one when it runs.
@@ -205,6 +207,7 @@ impl Config {
         };
         Ok(Self {
             home: home.to_owned(),
+            out: path("SPAR_OUT").unwrap_or_else(|| home.join("out")),
             tools: path("SPAR_TOOLS").unwrap_or_else(|| home.join(".spar/tools")),
             mastodon_url: mastodon_url.or(running.mastodon),
             mastodon_control: running.mastodon_control.filter(|_| embedded.mastodon),

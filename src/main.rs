@@ -49,9 +49,9 @@ enum What {
 struct RunArguments {
     /// Notebooks, for example `partie2`; all when none is named
     notebooks: Vec<String>,
-    /// Where executed copies, pages and the index go
-    #[arg(long, default_value = "out")]
-    out: PathBuf,
+    /// Where executed copies, pages, charts and the index go [default: out/ of the project]
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// Stop a cell that takes longer, in seconds
     #[arg(long, default_value_t = 600)]
     cell_limit: u64,
@@ -121,6 +121,7 @@ fn run(arguments: &RunArguments) -> Result<ExitCode> {
             (config, Some(services), notebooks.into_iter().map(str::to_owned).collect(), folder)
         }
     };
+    let out = arguments.out.as_deref().map_or_else(|| Ok(config.out.clone()), absolute)?;
     let scratch = runner::Scratch::new(&config)?;
     let outcome = runner::run(
         &config,
@@ -129,7 +130,7 @@ fn run(arguments: &RunArguments) -> Result<ExitCode> {
         &Run {
             notebooks,
             folder,
-            out: absolute(&arguments.out)?,
+            out: out.clone(),
             cell_limit: Duration::from_secs(arguments.cell_limit),
             environment: scratch.environment(),
         },
@@ -141,12 +142,7 @@ fn run(arguments: &RunArguments) -> Result<ExitCode> {
     Ok(match outcome.failure() {
         None => ExitCode::SUCCESS,
         Some(failure) => {
-            eprintln!(
-                "spar: {} failed at cell {}; what ran is in {}",
-                failure.notebook,
-                failure.cell,
-                arguments.out.display()
-            );
+            eprintln!("spar: {} failed at cell {}; what ran is in {}", failure.notebook, failure.cell, out.display());
             ExitCode::FAILURE
         }
     })

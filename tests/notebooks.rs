@@ -1,10 +1,12 @@
 //! Notebooks on the real kernel, through the command that users type.
 
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use spar::mastodon::LocalControl;
+use spar::{Config, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,6 +50,30 @@ impl World {
         self.run(&[&["--from", &from], arguments].concat())
     }
 
+    /// The settings that the notebooks of this world see.
+    fn config(&self) -> Config {
+        let state = self.folder.path().join("state").display().to_string();
+        Config::from_settings(root(), |key| (key == "SPAR_STATE").then(|| state.clone())).unwrap()
+    }
+
+    /// Rows of a query that gives one JSON object per row.
+    fn rows(&self, sql: &str) -> Vec<Value> {
+        let store = Store::connect(&self.config()).unwrap();
+        let table = store.query(sql, &[]).unwrap();
+        let column = table.frame().columns()[0].str().unwrap();
+        column.iter().map(|row| serde_json::from_str(row.unwrap()).unwrap()).collect()
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        self.rows(&format!("SELECT ({sql})::text"))[0].as_i64().unwrap()
+    }
+
+    /// What the generator expects in `filtered_toots`, by its own labels.
+    fn expected(&self) -> Value {
+        let control = LocalControl::new(self.config().mastodon_control.as_deref().unwrap()).unwrap();
+        serde_json::from_str(&control.expected().unwrap()).unwrap()
+    }
+
     fn page(&self, name: &str) -> String {
         fs::read_to_string(self.out().join(format!("{name}.html"))).unwrap()
     }
@@ -72,7 +98,7 @@ fn fails(name: &str, message: &str, arguments: &[&str]) {
     assert!(said.contains(name) && said.contains("cell 2"), "{said}");
     assert!(said.contains(message), "{said}");
     let page = world.page(name);
-    assert!(page.contains("let before"), "the page shows the cells that ran");
+    assert!(page.contains("before"), "the page shows the cells that ran");
     assert!(!world.out().join("passes.html").exists(), "no notebook starts after a failure");
     assert!(fs::read_to_string(world.out().join("index.html")).unwrap().contains(name));
 }
@@ -113,4 +139,129 @@ fn a_process_that_aborts_fails_the_run() {
 #[test]
 fn a_cell_that_hangs_is_stopped_and_fails_the_run() {
     fails("hangs", "did not end in its time", &["--cell-limit", "15"]);
+}
+
+/// Asserts that the tables hold what the generator expects of everything that it sent, and agree with each other.
+fn tables_are_right(world: &World) {
+    let expected = world.expected();
+    let wanted: Vec<Value> = expected["toots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| {
+            json!({
+                "toot_id": t["toot_id"], "text": t["text"], "content": t["content"], "user_id": t["user_id"],
+                "username": t["username"], "hashtags": t["hashtags"],
+            })
+        })
+        .collect();
+    let stored = world.rows(
+        "SELECT json_build_object('toot_id', toot_id, 'text', text, 'content', content, 'user_id', user_id, \
+         'username', username, 'hashtags', hashtags)::text FROM filtered_toots ORDER BY toot_id",
+    );
+    let mut wanted = wanted;
+    wanted.sort_by_key(|t| t["toot_id"].as_str().unwrap().to_owned());
+    assert!(wanted.len() >= 2000, "the generator sends only {} toots to keep", wanted.len());
+    for (stored, wanted) in stored.iter().zip(&wanted) {
+        assert_eq!(stored, wanted);
+    }
+    assert_eq!(stored.len(), wanted.len());
+
+    let toots = wanted.len() as i64;
+    assert_eq!(world.number("SELECT count(*) FROM all_toots"), toots);
+    assert_eq!(world.number("SELECT sum(total_toots) FROM toots_time_window_aggregates"), toots);
+    assert_eq!(world.number("SELECT sum(toots) FROM user_avg_length"), toots);
+    let wrong_averages = "SELECT count(*) FROM user_avg_length a JOIN (SELECT user_id, avg(char_length(text)) AS mean \
+                          FROM filtered_toots GROUP BY user_id) t USING (user_id) WHERE abs(a.average_length - t.mean) > 1e-9";
+    assert_eq!(world.number(wrong_averages), 0);
+}
+
+/// Every result that partie3 stored, but for the times it measured.
+fn history(world: &World) -> Vec<Value> {
+    let names = world.rows(
+        "SELECT to_json(table_name)::text FROM information_schema.tables WHERE table_schema = 'public' \
+         AND table_name LIKE 'partie3%' AND table_name NOT LIKE '%benchmark%' ORDER BY 1",
+    );
+    assert!(names.len() >= 8, "partie3 stored only {names:?}");
+    let rows = |name: &Value| {
+        let sql = format!("SELECT to_jsonb(t)::text FROM {} t ORDER BY 1", name.as_str().unwrap());
+        json!({"table": name, "rows": world.rows(&sql)})
+    };
+    names.iter().map(rows).collect()
+}
+
+fn passes(world: &World, arguments: &[&str]) {
+    let output = world.run(arguments);
+    assert!(output.status.success(), "{}", told(&output));
+}
+
+#[test]
+fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_kill() {
+    let world = World::new();
+    let up = world.spar(&["services", "up"]);
+    assert!(up.status.success(), "{}", told(&up));
+
+    passes(&world, &[]);
+    tables_are_right(&world);
+    for name in spar::runner::NOTEBOOKS {
+        let page = world.page(name);
+        assert!(!page.contains("jp-RenderedStderr") && !page.contains("output_error"), "{name} shows an error");
+    }
+    for chart in ["sentiments", "toots-par-jour", "top-hashtags", "activite-utilisateurs"] {
+        for ending in ["svg", "png"] {
+            assert!(world.out().join(format!("charts/{chart}.{ending}")).is_file(), "{chart}.{ending}");
+        }
+    }
+    assert_eq!(world.page("partie5").matches("data:image/svg+xml").count(), 4, "partie5 shows four charts");
+    let scored = world.number("SELECT count(*) FROM toots_sentiments");
+    assert_eq!(scored, world.number("SELECT count(*) FROM history_toots"));
+    assert_eq!(scored, world.number("SELECT count(*) FROM filtered_toots"));
+
+    // partie3 ran before partie4 scored anything; it must say the same after it.
+    let before = history(&world);
+    passes(&world, &["partie3"]);
+    assert_eq!(history(&world), before);
+
+    // A second slice, and partie2's kernel killed as soon as it has taken the topic over.
+    passes(&world, &["partie1"]);
+    kill_partie2(&world);
+    passes(&world, &["partie2", "partie3", "partie4", "partie5"]);
+    tables_are_right(&world);
+    assert_eq!(
+        world.number("SELECT count(*) FROM toots_sentiments"),
+        world.number("SELECT count(*) FROM filtered_toots")
+    );
+}
+
+/// Runs partie2 and kills the process that executes its cells once it owns the topic.
+fn kill_partie2(world: &World) {
+    let epoch = "SELECT max(epoch) FROM stream_partition";
+    let before = world.number(epoch);
+    let out = world.out().display().to_string();
+    let mut run = world.command().args(["run", "--out", &out, "partie2"]).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while world.number(epoch) == before {
+        assert!(Instant::now() < deadline, "partie2 never took the topic over");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let state = world.folder.path().join("state").display().to_string();
+    let kernels = kernels_with(&state);
+    assert!(!kernels.is_empty(), "no kernel runs");
+    for pid in kernels {
+        Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    }
+    assert!(!run.wait().unwrap().success(), "a run whose kernel was killed must fail");
+}
+
+/// The kernels' processes whose environment names `state`.
+fn kernels_with(state: &str) -> Vec<u32> {
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid: &u32| {
+            let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            String::from_utf8_lossy(&file("cmdline")).contains("evcxr_jupyter")
+                && String::from_utf8_lossy(&file("environ")).contains(state)
+        })
+        .collect()
 }

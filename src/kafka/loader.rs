@@ -5,9 +5,9 @@ use crate::error::{Error, Result};
 use crate::runtime::block_on;
 use crate::timestamp::Timestamp;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::time::{Duration, Instant};
 
@@ -97,10 +97,7 @@ impl Loader {
 }
 
 /// The first refusal of a request about topics, if any.
-fn settled(
-    action: &str,
-    done: std::result::Result<Vec<std::result::Result<String, (String, RDKafkaErrorCode)>>, KafkaError>,
-) -> Result<()> {
+fn settled(action: &str, done: KafkaResult<Vec<TopicResult>>) -> Result<()> {
     for result in done.map_err(|e| Error::cannot(action, e))? {
         result.map_err(|(_, code)| Error::cannot(action, code))?;
     }

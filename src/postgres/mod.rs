@@ -11,6 +11,7 @@ mod rows;
 mod run;
 mod schema;
 pub mod scoring;
+mod scoring_sql;
 mod sink;
 pub(crate) mod snapshot;
 mod value;

@@ -97,8 +97,10 @@ pub fn run(config: &Config, tools: &Tools, kernel: &Kernel, run: &Run) -> Result
     clear(&run.out, &run.notebooks)?;
     let mut pages = Pages::start(tools, kernel, &run.out)?;
     let progress = Progress::new();
+    let mut environment = run.environment.clone();
+    environment.push(("SPAR_OUT".into(), run.out.display().to_string()));
     let start = |name: &String| {
-        Driver::start(tools, kernel, &run.environment, &source(run, name), &executed(run, name), run.cell_limit)
+        Driver::start(tools, kernel, &environment, &source(run, name), &executed(run, name), run.cell_limit)
     };
     let mut ran = Vec::new();
     let mut next = run.notebooks.first().map(start).transpose()?;

@@ -14,6 +14,14 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 
+# Charts as wide as the page at most, on screen and on paper; one chart is never cut by a page's end.
+STYLE = """<style>
+.jp-RenderedSVG img, .jp-RenderedImage img { max-width: 100%; height: auto; }
+@media print { .jp-OutputArea-output { break-inside: avoid; } }
+</style>
+</head>"""
+
+
 def main(folder):
     settings = Config()
     settings.HTMLExporter.template_name = "lab"
@@ -32,6 +40,7 @@ def main(folder):
             notebook = nbformat.read(source, as_version=4)
             page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
             target = os.path.join(folder, name + ".html")
+            page = page.replace("</head>", STYLE, 1)
             with open(target, "w", encoding="utf-8") as out:
                 out.write(page)
             print(json.dumps({"page": target}), flush=True)

@@ -14,6 +14,7 @@ mod evaluate;
 mod features;
 mod label;
 mod model;
+mod pattern;
 mod regression;
 mod scored;
 mod shelf;

@@ -3,6 +3,7 @@
 use super::bytes::sha256;
 use super::corpus::Corpus;
 use super::dataset::Layout;
+use super::entities::decode_entities;
 use super::evaluate::{Classes, Evaluation, table};
 use super::features::FEATURES;
 use super::label::Sentiment;
@@ -267,7 +268,7 @@ impl Parts {
     /// The first rows of the test with their texts.
     pub(super) fn test_texts(&self, rows: usize) -> Vec<String> {
         let corpus = self.prepared.vectors.corpus();
-        self.split.test.iter().take(rows).map(|row| neutralise(corpus.text(*row as usize))).collect()
+        self.split.test.iter().take(rows).map(|row| neutralise(&decode_entities(corpus.text(*row as usize)))).collect()
     }
 }
 
