@@ -39,6 +39,13 @@ fn main() -> Result<()> {
         let seconds = began.elapsed().as_secs_f64();
         assert_eq!(report.books.on_time + report.books.late, kept, "every toot in English is stored once");
         assert_eq!(report.books.read, toots as u64, "every record is read");
+        let agree = Store::connect(&config)?.query(
+            "SELECT 1 AS one WHERE $1 = (SELECT count(*) FROM filtered_toots)
+                AND $1 = (SELECT sum(total_toots) FROM toots_time_window_aggregates)
+                AND $1 = (SELECT sum(toots) FROM user_avg_length)",
+            &[&(kept as i64)],
+        )?;
+        assert_eq!(agree.height(), 1, "rows, windows and averages hold {kept} toots each");
         println!(
             "run {}: {:>7.0} toots/s ({:.2} s, {} batches); reading {:.2} s, rows {:.2} s, aggregates {:.2} s, commit {:.2} s; CPU of this process {:.2} s",
             run + 1,
