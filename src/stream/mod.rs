@@ -238,10 +238,13 @@ impl Stream {
         batch
     }
 
-    /// The least watermark over the partitions that are not idle; none when one of them has none yet.
+    /// The least watermark over the partitions that are not idle, none when one of them has none yet; when all are
+    /// idle, the least that any reached: idleness closes only what no watermark has passed.
     fn closing(&self, idle: impl Fn(i32) -> bool) -> Option<Timestamp> {
         let mut awake = self.marks.iter().filter(|(part, _)| !idle(**part)).map(|(_, mark)| mark.at()).peekable();
-        awake.peek()?;
+        if awake.peek().is_none() {
+            return self.marks.values().filter_map(|mark| mark.at()).min();
+        }
         awake.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 }
