@@ -68,16 +68,14 @@ def run_cell(manager, client, code, limit):
         try:
             message = client.get_iopub_msg(timeout=0.1)
             if message["parent_header"].get("msg_id") == request:
-                kind = message["msg_type"]
-                if kind == "status":
-                    idle = message["content"]["execution_state"] == "idle"
-                elif kind in ("stream", "execute_result", "display_data", "error"):
-                    add(outputs, output_from_msg(message))
+                idle |= take(message, outputs)
         except queue.Empty:
             pass
         if client.stdin_channel.msg_ready():
             asked = client.get_stdin_msg(timeout=1)
             waiting = time.monotonic()
+            # Prompts have a channel of their own and may overtake the lines that were printed before them.
+            idle |= read_until_quiet(client, request, outputs)
             tell("input", prompt=asked["content"]["prompt"], outputs=outputs)
             client.input(hear())
             deadline += time.monotonic() - waiting
@@ -86,6 +84,26 @@ def run_cell(manager, client, code, limit):
             if reply["parent_header"].get("msg_id") == request:
                 replied, count = True, reply["content"].get("execution_count")
     return outputs, count
+
+
+def read_until_quiet(client, request, outputs, moment=0.5):
+    """Takes what is printed until nothing comes for a moment; True when the cell has ended meanwhile."""
+    idle = False
+    while True:
+        try:
+            message = client.get_iopub_msg(timeout=moment)
+        except queue.Empty:
+            return idle
+        if message["parent_header"].get("msg_id") == request:
+            idle |= take(message, outputs)
+
+
+def take(message, outputs):
+    """Keeps a message's output; True when it says that the cell has ended."""
+    kind = message["msg_type"]
+    if kind in ("stream", "execute_result", "display_data", "error"):
+        add(outputs, output_from_msg(message))
+    return kind == "status" and message["content"]["execution_state"] == "idle"
 
 
 def add(outputs, output):

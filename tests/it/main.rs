@@ -31,5 +31,6 @@ mod tidy;
 mod timestamp;
 mod tokens;
 mod toot;
+mod whole;
 mod window;
 mod world;

@@ -82,7 +82,6 @@ pub fn fresh_topic(prefix: &str) -> String {
 /// A new, empty database, and the settings that name it; dropped at the end of the test.
 pub struct FreshDatabase {
     config: Config,
-    name: String,
 }
 
 /// Creates a database of one's own on the running server.
@@ -92,7 +91,7 @@ pub fn fresh_database() -> FreshDatabase {
     administer(&config, &format!("CREATE DATABASE {name}"));
     config.database_url = Some(named(&config, &name));
     config.embedded.postgres = false;
-    FreshDatabase { config, name }
+    FreshDatabase { config }
 }
 
 impl Deref for FreshDatabase {
@@ -105,7 +104,9 @@ impl Deref for FreshDatabase {
 
 impl Drop for FreshDatabase {
     fn drop(&mut self) {
-        administer(&self.config, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        if let Err(e) = spar::Store::drop_database(&self.config) {
+            eprintln!("{e}");
+        }
     }
 }
 
