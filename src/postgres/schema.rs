@@ -113,9 +113,17 @@ impl Store {
         let name = connect::database_name(url)?;
         block_on(async {
             let server = connect::connect(url, Some("postgres")).await?;
+            // FORCE is refused while autovacuum is at work there, unless the role is a superuser.
+            server
+                .execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = current_user",
+                    &[&name],
+                )
+                .await
+                .map_err(|e| statement_failed(&format!("end the sessions of the database {name}"), &e))?;
             let quoted = name.replace('"', "\"\"");
             server
-                .batch_execute(&format!("DROP DATABASE IF EXISTS \"{quoted}\" WITH (FORCE)"))
+                .batch_execute(&format!("DROP DATABASE IF EXISTS \"{quoted}\""))
                 .await
                 .map_err(|e| statement_failed(&format!("drop the database {name}"), &e))
         })
