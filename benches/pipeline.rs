@@ -34,13 +34,20 @@ fn main() -> Result<()> {
         let database = format!("bench_{}_{run}", std::process::id());
         let config = with_database(&config, &database);
         Store::create(&config)?;
-        let began = Instant::now();
+        let (began, used) = (Instant::now(), cpu_seconds());
         let report = Pipeline::quiet(&config)?.run_with(&Control::quiet(), Until::CaughtUp)?;
         let seconds = began.elapsed().as_secs_f64();
         assert_eq!(report.books.on_time + report.books.late, kept, "every toot in English is stored once");
         assert_eq!(report.books.read, toots as u64, "every record is read");
+        let agree = Store::connect(&config)?.query(
+            "SELECT 1 AS one WHERE $1 = (SELECT count(*) FROM filtered_toots)
+                AND $1 = (SELECT sum(total_toots) FROM toots_time_window_aggregates)
+                AND $1 = (SELECT sum(toots) FROM user_avg_length)",
+            &[&(kept as i64)],
+        )?;
+        assert_eq!(agree.height(), 1, "rows, windows and averages hold {kept} toots each");
         println!(
-            "run {}: {:>7.0} toots/s ({:.2} s, {} batches); reading {:.2} s, rows {:.2} s, aggregates {:.2} s, commit {:.2} s",
+            "run {}: {:>7.0} toots/s ({:.2} s, {} batches); reading {:.2} s, rows {:.2} s, aggregates {:.2} s, commit {:.2} s; CPU of this process {:.2} s",
             run + 1,
             toots as f64 / seconds,
             seconds,
@@ -48,7 +55,8 @@ fn main() -> Result<()> {
             report.reading,
             report.writing.rows,
             report.writing.aggregates,
-            report.writing.commit
+            report.writing.commit,
+            cpu_seconds() - used
         );
         rates.push((toots as f64 / seconds, report));
         Store::drop_database(&config)?;
@@ -59,7 +67,7 @@ fn main() -> Result<()> {
         "Kafka to all tables: {:.0} toots/s (median of {RUNS}, {toots} toots of about 600 bytes)",
         rates[RUNS / 2].0
     );
-    println!("parse, clean, window in memory, one thread: {:.0} toots/s", in_memory(&config)?);
+    println!("parse, clean, window in memory: {:.0} toots per second of one core", in_memory(&config)?);
     Ok(())
 }
 
@@ -83,7 +91,7 @@ fn produce(loader: &Loader, topic: &str, toots: usize) -> Result<u64> {
 }
 
 fn in_memory(config: &Config) -> Result<f64> {
-    const N: usize = 100_000;
+    const N: usize = 200_000;
     let mut messages = Messages::new();
     let values: Vec<String> = (0..N)
         .map(|n| {
@@ -94,7 +102,7 @@ fn in_memory(config: &Config) -> Result<f64> {
     let mut best = 0f64;
     for _ in 0..RUNS {
         let mut stream = Stream::new(Rules::new(config)?, [(0, None)]);
-        let began = Instant::now();
+        let used = cpu_seconds();
         for (n, value) in values.iter().enumerate() {
             let place = Place { part: 0, offset: n as i64, received_at: Timestamp::now() };
             stream.step(&Record { place, key: None, value: Some(value.as_bytes()) });
@@ -102,9 +110,17 @@ fn in_memory(config: &Config) -> Result<f64> {
                 stream.finish(Vec::new(), |_| false);
             }
         }
-        best = best.max(N as f64 / began.elapsed().as_secs_f64());
+        best = best.max(N as f64 / (cpu_seconds() - used).max(0.01));
     }
     Ok(best)
+}
+
+/// CPU time of this process so far, which a busy machine does not stretch; 0 where the system does not tell it.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |n: usize| fields.get(n).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 /// Messages of about 600 bytes: 80 % in English, 50,000 authors, 3,000 tags, 48 hours in mild disorder.

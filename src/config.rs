@@ -166,17 +166,7 @@ impl Config {
     /// Fails if a setting has a value that cannot be understood, and names it.
     pub fn from_env() -> Result<Self> {
         let home = home()?;
-        let mut settings: BTreeMap<String, String> = BTreeMap::new();
-        let file = home.join(".env");
-        if file.exists() {
-            let cannot = |e: dotenvy::Error| {
-                Error::cannot(format!("read {}", file.display()), e).next("write one KEY=value per line").invalid()
-            };
-            for pair in dotenvy::from_path_iter(&file).map_err(cannot)? {
-                let (key, value) = pair.map_err(cannot)?;
-                settings.insert(key, value);
-            }
-        }
+        let mut settings = written(&home.join(".env"))?;
         settings.extend(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
         Self::from_settings(&home, |key| settings.get(key).cloned())
     }
@@ -356,6 +346,28 @@ pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(cannot)?;
     out.write_all(bytes).and_then(|()| out.sync_all()).map_err(cannot)?;
     std::fs::rename(&fresh, file).map_err(cannot)
+}
+
+/// The settings of a `.env` file; none when there is no such file.
+fn written(file: &Path) -> Result<BTreeMap<String, String>> {
+    let mut settings = BTreeMap::new();
+    // The parser's own words repeat the whole line, and a line may hold a secret.
+    let cannot = |e: dotenvy::Error, before: usize| {
+        let why = match e {
+            dotenvy::Error::Io(e) => e.to_string(),
+            _ => format!("what comes after its first {before} settings is no KEY=value"),
+        };
+        Error::cannot(format!("read {}", file.display()), why)
+            .next("write one KEY=value per line, a value with a space, # or $ in single quotes")
+            .invalid()
+    };
+    if file.exists() {
+        for pair in dotenvy::from_path_iter(file).map_err(|e| cannot(e, 0))? {
+            let (key, value) = pair.map_err(|e| cannot(e, settings.len()))?;
+            settings.insert(key, value);
+        }
+    }
+    Ok(settings)
 }
 
 /// The Python that makes the project's environment: `SPAR_PYTHON`, else `python3`.

@@ -30,7 +30,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spar"));
         command.env("SPAR_HOME", root()).env("SPAR_STATE", self.folder.path().join("state"));
         for key in ["MASTODON_URL", "MASTODON_ACCESS_TOKEN", "KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "KAFKA_TOPIC"] {
-            command.env_remove(key);
+            // Empty is absent, and wins over the `.env` of the person who runs the tests.
+            command.env(key, "");
         }
         command
     }
@@ -139,6 +140,31 @@ fn a_process_that_aborts_fails_the_run() {
 #[test]
 fn a_cell_that_hangs_is_stopped_and_fails_the_run() {
     fails("hangs", "did not end in its time", &["--cell-limit", "15"]);
+}
+
+#[test]
+fn a_run_that_is_killed_in_a_cell_leaves_no_kernel_behind() {
+    let world = World::new();
+    let state = world.folder.path().join("state");
+    let from = root().join("tests/notebooks").display().to_string();
+    let out = world.out().display().to_string();
+    let arguments = ["run", "--out", &out, "--from", &from, "hangs"];
+    let mut run = world.command().args(arguments).spawn().unwrap();
+    // The cell that hangs says so in the kernel's temporary folder.
+    let hanging = state.join(format!("local/kernels/{}/hanging", run.id()));
+    wait_until("the cell hangs", || hanging.exists());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let state = state.display().to_string();
+    wait_until("the kernels end", || kernels_with(&state).is_empty());
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Asserts that the tables hold what the generator expects of everything that it sent, and agree with each other.

@@ -1,6 +1,6 @@
 //! Topics: create them, ask how full they are.
 
-use super::{client, errors_topic, failed, gaps_topic};
+use super::{client, errors_topic, failed, gaps_topic, probe};
 use crate::config::Config;
 use crate::display::{Report, say};
 use crate::error::{Error, Result};
@@ -52,6 +52,7 @@ impl fmt::Display for TopicInfo {
 /// Fails if the broker is away, or refuses for any other reason than that the topic exists.
 pub fn create_topic(config: &Config) -> Result<TopicInfo> {
     let broker = config.kafka()?;
+    probe::cluster(broker, None, ASK)?;
     let admin: AdminClient<DefaultClientContext> = client(broker, "spar-admin")
         .create()
         .map_err(|e| failed("prepare the administration of topics", broker, &e))?;

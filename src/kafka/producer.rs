@@ -1,6 +1,6 @@
 //! Sending without loss: idempotent, acknowledged by all, and slow rather than forgetful when Kafka is.
 
-use super::{client, failed};
+use super::{client, failed, probe};
 use crate::config::Config;
 use crate::display::Report;
 use crate::error::{Error, Result};
@@ -106,6 +106,7 @@ impl Producer {
     /// Fails if the broker is away.
     pub fn connect(config: &Config) -> Result<Self> {
         let broker = config.kafka()?.to_owned();
+        probe::cluster(&broker, None, ASK)?;
         let reports = Arc::new(Reports::default());
         let producer: ThreadedProducer<Context> = client(&broker, "spar-partie1")
             .set("enable.idempotence", "true")
@@ -119,7 +120,6 @@ impl Producer {
             .set("partitioner", "murmur2_random")
             .create_with_context(Context(reports.clone()))
             .map_err(|e| failed("prepare a producer", &broker, &e))?;
-        producer.client().fetch_metadata(None, ASK).map_err(|e| failed("reach Kafka", &broker, &e))?;
         Ok(Self(Arc::new(Inner { producer, reports, sent: AtomicU64::new(0), broker })))
     }
 

@@ -113,19 +113,19 @@ impl Store {
         let name = connect::database_name(url)?;
         block_on(async {
             let server = connect::connect(url, Some("postgres")).await?;
-            // FORCE is refused while autovacuum is at work there, unless the role is a superuser.
-            server
-                .execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = current_user",
-                    &[&name],
-                )
-                .await
-                .map_err(|e| statement_failed(&format!("end the sessions of the database {name}"), &e))?;
             let quoted = name.replace('"', "\"\"");
-            server
-                .batch_execute(&format!("DROP DATABASE IF EXISTS \"{quoted}\""))
-                .await
-                .map_err(|e| statement_failed(&format!("drop the database {name}"), &e))
+            // Without FORCE the server sends its own autovacuum away and waits for connections that are closing; with
+            // it, it ends those that stay, but fails on an autovacuum, which this role may not end.
+            let mut tries = 0;
+            loop {
+                let force = if tries % 2 == 1 { " WITH (FORCE)" } else { "" };
+                match server.batch_execute(&format!("DROP DATABASE IF EXISTS \"{quoted}\"{force}")).await {
+                    Err(e) if tries < 5 && e.code().is_some_and(|c| matches!(c.code(), "55006" | "42501")) => {
+                        tries += 1
+                    }
+                    done => return done.map_err(|e| statement_failed(&format!("drop the database {name}"), &e)),
+                }
+            }
         })
     }
 }
@@ -179,10 +179,9 @@ async fn is_current(client: &Client, version: &str) -> Result<bool> {
 
 /// What the database knows about itself under `key`; the table must exist.
 pub(crate) async fn about(client: &Client, key: &str) -> Result<Option<String>> {
-    let row = client
-        .query_opt("SELECT value FROM about WHERE key = $1", &[&key])
-        .await
-        .map_err(|e| statement_failed("read the table about", &e))?;
+    let row = client.query_opt("SELECT value FROM about WHERE key = $1", &[&key]).await.map_err(|e| {
+        statement_failed("read the table about", &e).next("create the tables first: Store::create_tables(&config)?")
+    })?;
     Ok(row.map(|row| row.get(0)))
 }
 

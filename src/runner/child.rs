@@ -3,7 +3,13 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::setup::{Kernel, Tools};
+use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Opens JupyterLab on the notebooks: loopback only, with its token, and waits until it ends.
 ///
@@ -39,7 +45,25 @@ pub fn cargo_test(config: &Config, arguments: &[String]) -> Result<ExitCode> {
     wait(tests, "run the tests")
 }
 
+/// How often the program is looked at, and a request to end passed on.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Waits for a program that shares our terminal: Ctrl-C is its business (JupyterLab asks before it ends), and what
+/// it uses must not go away before it does. A SIGTERM, which only we get, is passed on.
 fn wait(mut command: Command, what: &str) -> Result<ExitCode> {
-    let status = command.status().map_err(|e| Error::cannot(what, e))?;
-    Ok(status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(code.clamp(0, 255) as u8)))
+    let cannot = |e: std::io::Error| Error::cannot(what, e);
+    let asked = Arc::new(AtomicBool::new(false));
+    flag::register(SIGTERM, Arc::clone(&asked)).map_err(cannot)?;
+    flag::register(SIGINT, Arc::default()).map_err(cannot)?;
+    let mut child = command.spawn().map_err(cannot)?;
+    loop {
+        if let Some(status) = child.try_wait().map_err(cannot)? {
+            return Ok(status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(code.clamp(0, 255) as u8)));
+        }
+        if asked.swap(false, Ordering::Relaxed) {
+            // It is ours and not waited for yet, so the pid is still its own.
+            let _ = rustix::process::kill_process(Pid::from_child(&child), Signal::TERM);
+        }
+        std::thread::sleep(TICK);
+    }
 }

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::setup::{Kernel, Tools};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -58,6 +59,8 @@ impl Driver {
             .envs(environment.iter().map(|(k, v)| (k, v)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Out of the terminal's reach: it ends its kernel when its stdin ends, however this program does.
+            .process_group(0)
             .spawn()
             .map_err(cannot)?;
         let to = child.stdin.take();
@@ -107,7 +110,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Closing its stdin lets a waiting driver shut its kernel down; one that works is given a moment.
+        // At the end of its stdin a driver ends its kernel and itself, also in the middle of a cell.
         self.to = None;
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
         while std::time::Instant::now() < deadline {

@@ -4,13 +4,17 @@ usage: execute.py NOTEBOOK EXECUTED SECONDS_PER_CELL
 
 The kernel starts at once; the cells run after a line `go` on stdin. A prompt of a cell is told as an `input`
 event and answered by the next line. What a cell's outputs mean is judged by the caller: the kernel answers
-"ok" to a cell that ended on `?` or a panic. After each cell the caller says `next` or `stop`.
+"ok" to a cell that ended on `?` or a panic. After each cell the caller says `next` or `stop`. When stdin ends,
+the kernel and this program end at once, whatever they do: nobody is left to wait for them.
 """
 
 import json
+import os
 import queue
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import nbformat
@@ -22,8 +26,24 @@ def tell(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
+said = queue.SimpleQueue()
+
+
 def hear():
-    return sys.stdin.readline().rstrip("\n")
+    return said.get()
+
+
+def listen(manager):
+    """Passes on what the caller says; a caller that is gone takes the kernel, with all its processes, along."""
+    for line in sys.stdin:
+        said.put(line.rstrip("\n"))
+    group = getattr(manager.provisioner, "pgid", None)
+    try:
+        if group:
+            os.killpg(group, signal.SIGKILL)
+        manager.cleanup_connection_file()
+    finally:
+        os._exit(1)
 
 
 class Gone(Exception):
@@ -48,16 +68,14 @@ def run_cell(manager, client, code, limit):
         try:
             message = client.get_iopub_msg(timeout=0.1)
             if message["parent_header"].get("msg_id") == request:
-                kind = message["msg_type"]
-                if kind == "status":
-                    idle = message["content"]["execution_state"] == "idle"
-                elif kind in ("stream", "execute_result", "display_data", "error"):
-                    add(outputs, output_from_msg(message))
+                idle |= take(message, outputs)
         except queue.Empty:
             pass
         if client.stdin_channel.msg_ready():
             asked = client.get_stdin_msg(timeout=1)
             waiting = time.monotonic()
+            # Prompts have a channel of their own and may overtake the lines that were printed before them.
+            idle |= read_until_quiet(client, request, outputs)
             tell("input", prompt=asked["content"]["prompt"], outputs=outputs)
             client.input(hear())
             deadline += time.monotonic() - waiting
@@ -66,6 +84,26 @@ def run_cell(manager, client, code, limit):
             if reply["parent_header"].get("msg_id") == request:
                 replied, count = True, reply["content"].get("execution_count")
     return outputs, count
+
+
+def read_until_quiet(client, request, outputs, moment=0.5):
+    """Takes what is printed until nothing comes for a moment; True when the cell has ended meanwhile."""
+    idle = False
+    while True:
+        try:
+            message = client.get_iopub_msg(timeout=moment)
+        except queue.Empty:
+            return idle
+        if message["parent_header"].get("msg_id") == request:
+            idle |= take(message, outputs)
+
+
+def take(message, outputs):
+    """Keeps a message's output; True when it says that the cell has ended."""
+    kind = message["msg_type"]
+    if kind in ("stream", "execute_result", "display_data", "error"):
+        add(outputs, output_from_msg(message))
+    return kind == "status" and message["content"]["execution_state"] == "idle"
 
 
 def add(outputs, output):
@@ -84,6 +122,7 @@ def main(source, executed, limit):
     try:
         # What the kernel itself prints belongs to no cell, and stdout is the line to the caller.
         manager.start_kernel(cwd=source.rpartition("/")[0] or ".", stdout=subprocess.DEVNULL)
+        threading.Thread(target=listen, args=[manager], daemon=True).start()
         client = manager.client()
         client.start_channels()
         client.wait_for_ready(timeout=120)

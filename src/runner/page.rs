@@ -8,6 +8,7 @@ use crate::setup::{Kernel, Tools};
 use crate::timestamp::Timestamp;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -31,6 +32,8 @@ impl Pages {
             .envs(kernel.environment())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Out of the terminal's reach: it ends at the end of its stdin.
+            .process_group(0)
             .spawn()
             .map_err(|e| Error::cannot(format!("start {}", tools.python.display()), e).next("run `./spar setup`"))?;
         let to = child.stdin.take();

@@ -25,8 +25,9 @@ impl Kernel {
     /// Fails if the library is not where the build puts it, or the folder cannot be written.
     pub fn prepare(config: &Config, tools: &Tools) -> Result<Self> {
         let folder = config.home.join(".spar/kernel");
-        let library = library()?;
-        let init = init(&library)?;
+        let built = library()?;
+        let library = keep(&built, &folder.join("lib"))?;
+        let init = init(&library, &built)?;
         write(&folder.join("evcxr/init.evcxr"), &init)?;
         let spec = serde_json::json!({
             "display_name": "Rust",
@@ -75,9 +76,38 @@ fn library() -> Result<PathBuf> {
         .next("start through `./spar`, which builds it"))
 }
 
+/// How many builds of the library are kept: kernels that run go on with the one they began with.
+const KEPT: usize = 4;
+
+/// Gives this build of the library a place of its own, which no later build overwrites under a running kernel.
+fn keep(built: &Path, folder: &Path) -> Result<PathBuf> {
+    let cannot = |e: std::io::Error| Error::cannot(format!("keep the library in {}", folder.display()), e);
+    let about = std::fs::metadata(built).map_err(cannot)?;
+    let age = about.modified().map_err(cannot)?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let place = folder.join(format!("{:x}-{:x}", age.as_nanos(), about.len()));
+    let library = place.join(built.file_name().unwrap_or_default());
+    if !library.exists() {
+        std::fs::create_dir_all(&place).map_err(cannot)?;
+        let fresh = place.join(format!("new-{}", std::process::id()));
+        if std::fs::hard_link(built, &fresh).is_err() {
+            std::fs::copy(built, &fresh).map_err(cannot)?;
+        }
+        std::fs::rename(&fresh, &library).map_err(cannot)?;
+    }
+    let mut places: Vec<_> = std::fs::read_dir(folder).map_err(cannot)?.filter_map(|e| Some(e.ok()?.path())).collect();
+    // The names begin with the time of the build, in as many digits for centuries.
+    places.sort();
+    for old in places.iter().rev().skip(KEPT).filter(|p| **p != place) {
+        // One that cannot be removed only takes space.
+        let _ = std::fs::remove_dir_all(old);
+    }
+    Ok(library)
+}
+
 /// evcxr's start-up lines. The flags are separated by U+001F, so that a path may hold a space.
-fn init(library: &Path) -> Result<String> {
-    let built = library.parent().unwrap_or(Path::new("."));
+fn init(library: &Path, built: &Path) -> Result<String> {
+    let kept = library.parent().unwrap_or(Path::new("."));
+    let built = built.parent().unwrap_or(Path::new("."));
     // <target>/<triple>/debug: the dependencies of the library, and beside the triple those of the build itself.
     let target = built.ancestors().nth(2).unwrap_or(built);
     let flags = [
@@ -88,8 +118,7 @@ fn init(library: &Path) -> Result<String> {
         format!("spar_prebuilt={}", library.display()),
         format!("-Ldependency={}", built.join("deps").display()),
         format!("-Ldependency={}", target.join("debug/deps").display()),
-        format!("-Clink-arg=-Wl,-rpath,{}", built.display()),
-        format!("-Clink-arg=-Wl,-rpath,{}", built.join("deps").display()),
+        format!("-Clink-arg=-Wl,-rpath,{}", kept.display()),
     ];
     if flags.iter().any(|f: &String| f.contains(['\n', '\u{1f}'])) {
         return Err(Error::cannot(format!("use the folder {}", built.display()), "its name holds a control character")

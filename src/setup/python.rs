@@ -3,7 +3,7 @@
 use super::step::{Step, Work};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const PACKAGES: &str = include_str!("requirements.txt");
 const JAVA_PACKAGES: &str = include_str!("requirements-java.txt");
@@ -38,14 +38,14 @@ impl Step for Environment {
     }
 
     fn is_there(&self, tools: &Path) -> bool {
-        program(tools).exists()
+        has(tools, "jupyterlab")
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
         let list = tools.join("requirements.txt");
         std::fs::write(&list, self.packages()).map_err(|e| Error::cannot(format!("write {}", list.display()), e))?;
         // An environment of another Python or a half-made one is replaced; a good one is only completed.
-        if !program(tools).exists() {
+        if !has(tools, "pip") {
             work.run(
                 "create the Python environment",
                 Command::new(crate::config::python()).args(["-m", "venv", "--clear"]).arg(tools.join("venv")),
@@ -58,4 +58,16 @@ impl Step for Environment {
                 .arg(&list),
         )
     }
+}
+
+/// True when the environment's Python runs and finds `module`. It does not in an environment whose making was
+/// interrupted, or whose Python the machine has replaced by another version.
+fn has(tools: &Path, module: &str) -> bool {
+    const FIND: &str = "import sys, importlib.util as u; sys.exit(u.find_spec(sys.argv[1]) is None)";
+    Command::new(program(tools))
+        .args(["-c", FIND, module])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }

@@ -78,6 +78,12 @@ impl Toots {
         self.rows.is_empty()
     }
 
+    /// Makes room for as much as `other` holds.
+    pub fn reserve_like(&mut self, other: &Self) {
+        self.arena.reserve(other.arena.len());
+        self.rows.reserve(other.rows.len());
+    }
+
     /// Keeps a message that has an event time and content, with its text cleaned; gives its index.
     pub fn push(&mut self, message: &Message<'_>, at: Timestamp, content: &str, language: &str) -> u32 {
         let start = self.arena.len();

@@ -1,5 +1,6 @@
 //! A message about a stretch of the public stream that was missed. [pure]
 
+use super::record::date;
 use crate::timestamp::Timestamp;
 use serde::Deserialize;
 
@@ -47,7 +48,7 @@ impl Gap {
         let wire: Wire = serde_json::from_str(&detail).unwrap_or_default();
         let id = key.map(clean).or(wire.id).filter(|id| !id.is_empty())?;
         let text = |text: Option<String>| text.map(|text| text.replace('\0', ""));
-        let time = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        let time = |text: Option<String>| text.and_then(|text| date(&text));
         Some(Self {
             id: id.chars().take(255).collect(),
             source: text(wire.source),

@@ -53,7 +53,8 @@ impl Rules {
     /// Fails if the width of a window is zero.
     pub fn new(config: &Config) -> Result<Self> {
         Ok(Self {
-            languages: config.languages.clone(),
+            // At most ten characters, the width of their column.
+            languages: config.languages.iter().map(|l| l.chars().take(10).collect()).collect(),
             width: Width::new(config.window)?,
             lateness: config.lateness,
             source: config.source.clone(),
@@ -61,11 +62,10 @@ impl Rules {
         })
     }
 
-    /// The primary part of a language tag, when it is one to keep; at most ten characters, the width of its column.
-    pub fn language(&self, tag: Option<&str>) -> Option<String> {
+    /// The primary part of a language tag, when it is one to keep.
+    pub fn language(&self, tag: Option<&str>) -> Option<&str> {
         let primary = tag?.split(['-', '_']).next()?;
-        let wanted = self.languages.iter().find(|wanted| wanted.eq_ignore_ascii_case(primary))?;
-        Some(wanted.chars().take(10).collect())
+        self.languages.iter().find(|wanted| wanted.eq_ignore_ascii_case(primary)).map(String::as_str)
     }
 }
 
@@ -194,7 +194,7 @@ impl Stream {
             }
             return;
         };
-        let toot = self.batch.toots.push(message, at, content, &language);
+        let toot = self.batch.toots.push(message, at, content, language);
         let edit = message.event == Event::StatusUpdate;
         self.change(place, ChangeKind::Put { toot, late, edit, future }, &message.id, edit || future);
     }
@@ -224,6 +224,9 @@ impl Stream {
     /// Ends the batch under way and gives it; `spans` say what was read, `idle` which partitions are.
     pub fn finish(&mut self, spans: Vec<Span>, idle: impl Fn(i32) -> bool) -> Batch {
         let mut batch = std::mem::replace(&mut self.batch, empty(&self.rules));
+        // The next batch is likely to be as large: growing step by step would copy it twice.
+        self.batch.toots.reserve_like(&batch.toots);
+        self.batch.changes.reserve(batch.changes.len());
         for (index, special) in std::mem::take(&mut self.special).into_iter().enumerate() {
             match (&batch.changes[index].kind, special) {
                 (ChangeKind::Put { toot, late, .. }, false) => {
@@ -239,10 +242,13 @@ impl Stream {
         batch
     }
 
-    /// The least watermark over the partitions that are not idle; none when one of them has none yet.
+    /// The least watermark over the partitions that are not idle, none when one of them has none yet; when all are
+    /// idle, the least that any reached: idleness closes only what no watermark has passed.
     fn closing(&self, idle: impl Fn(i32) -> bool) -> Option<Timestamp> {
         let mut awake = self.marks.iter().filter(|(part, _)| !idle(**part)).map(|(_, mark)| mark.at()).peekable();
-        awake.peek()?;
+        if awake.peek().is_none() {
+            return self.marks.values().filter_map(|mark| mark.at()).min();
+        }
         awake.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 }

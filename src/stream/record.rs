@@ -196,7 +196,7 @@ impl<'a> Wire<'a> {
             Some("retract") => Event::Retract,
             Some(_) => Event::Unknown,
         };
-        let date = |field: &Option<Text<'_>>| field.as_ref().map(|text| text.0.parse::<Timestamp>().ok());
+        let date = |field: &Option<Text<'_>>| field.as_ref().map(|text| date(&text.0));
         let dateless = matches!(event, Event::Delete | Event::Retract | Event::Unknown);
         let created_at = match date(&self.created_at) {
             Some(Some(at)) => Some(at),
@@ -242,6 +242,14 @@ impl<'a> Wire<'a> {
             id,
         })
     }
+}
+
+/// The year 1: PostgreSQL and every calendar library go back as far.
+const FIRST: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
+
+/// A date that PostgreSQL can hold.
+pub(super) fn date(text: &str) -> Option<Timestamp> {
+    text.parse().ok().filter(|at| *at >= FIRST)
 }
 
 /// The text of an id written as a JSON string or as a JSON integer of any size; never by way of a float.

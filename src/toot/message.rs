@@ -178,8 +178,9 @@ impl Message {
         let json = String::from_utf8(self.to_json()?).map_err(|e| Error::cannot("read a message", e))?;
         let (names, values) = fields(&json)?;
         let numbers: Vec<u32> = (1u32..).take(names.len()).collect();
+        let rows = names.len();
         df!("n" => numbers, "champ" => names, "valeur" => values)
-            .map(Table::new)
+            .map(|frame| Table::new(frame).showing(rows))
             .map_err(|e| Error::cannot("show a message", e))
     }
 }

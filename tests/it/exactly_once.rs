@@ -305,6 +305,18 @@ fn an_idle_stream_outlives_a_session_that_the_server_ended() {
 }
 
 #[test]
+fn what_the_watermark_passed_is_closed_by_it_even_when_the_stream_is_idle_by_then() {
+    let mut desk = Desk::new();
+    desk.config.idle = Duration::from_millis(1);
+    desk.send(&[message("1").at("2024-10-10T11:00:00Z"), message("2").at("2024-10-10T14:00:00Z")]);
+    crate::support::eventually("every window is closed", Duration::from_secs(20), || {
+        desk.run();
+        desk.query("SELECT concat_ws(' ', window_start, closed_by) FROM toots_time_window_aggregates ORDER BY 1")
+            == ["2024-10-10 11:00:00 watermark", "2024-10-10 14:00:00 idle"]
+    });
+}
+
+#[test]
 fn every_batch_leaves_a_row_of_progress() {
     let desk = Desk::new();
     desk.send(&[message("1"), message("1"), message("2").set("language", "fr")]);

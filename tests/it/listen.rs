@@ -11,7 +11,7 @@ use spar::{Config, Ingest, Journal, Mastodon, Producer, Timestamp, Until};
 use std::collections::BTreeMap;
 
 /// Settings for a local server: its topic exists, and a token was obtained as a person would.
-fn config(server: &LocalServer, state: &tempfile::TempDir) -> Config {
+pub fn config(server: &LocalServer, state: &tempfile::TempDir) -> Config {
     let mut config = Config {
         topic: support::fresh_topic("listen"),
         state: state.path().join("state"),
@@ -32,7 +32,7 @@ fn config(server: &LocalServer, state: &tempfile::TempDir) -> Config {
     config
 }
 
-fn listener(config: &Config) -> Ingest {
+pub fn listener(config: &Config) -> Ingest {
     let mastodon = Mastodon::connect(config).unwrap();
     Ingest::new(config, &mastodon, &Producer::connect(config).unwrap(), Journal::default())
 }

@@ -1,6 +1,7 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
 mod clean;
+mod config;
 mod dataset;
 mod desk;
 mod display;
@@ -30,5 +31,6 @@ mod tidy;
 mod timestamp;
 mod tokens;
 mod toot;
+mod whole;
 mod window;
 mod world;

@@ -76,6 +76,7 @@ fn every_unreadable_record_has_its_reason() {
         (br#"{"id": "7", "created_at": null}"#.to_vec(), Reason::NoDate),
         (br#"{"id": "7"}"#.to_vec(), Reason::NoDate),
         (br#"{"id": "7", "created_at": "2024-02-30T00:00:00Z"}"#.to_vec(), Reason::BadDate),
+        (br#"{"id": "7", "created_at": "-004800-01-01T00:00:00Z"}"#.to_vec(), Reason::BadDate),
         (with(r#""edited_at": "soon""#).into(), Reason::BadDate),
         (with(r#""content": "a\u0000b""#).into(), Reason::NullByte),
         (with(r#""tags": ["a\u0000b"]"#).into(), Reason::NullByte),

@@ -82,7 +82,6 @@ pub fn fresh_topic(prefix: &str) -> String {
 /// A new, empty database, and the settings that name it; dropped at the end of the test.
 pub struct FreshDatabase {
     config: Config,
-    name: String,
 }
 
 /// Creates a database of one's own on the running server.
@@ -92,7 +91,7 @@ pub fn fresh_database() -> FreshDatabase {
     administer(&config, &format!("CREATE DATABASE {name}"));
     config.database_url = Some(named(&config, &name));
     config.embedded.postgres = false;
-    FreshDatabase { config, name }
+    FreshDatabase { config }
 }
 
 impl Deref for FreshDatabase {
@@ -105,11 +104,9 @@ impl Deref for FreshDatabase {
 
 impl Drop for FreshDatabase {
     fn drop(&mut self) {
-        // With FORCE the server refuses while autovacuum is at work there: this role may not end the server's own
-        // processes. Without it the server ends them itself.
-        let sessions = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity";
-        administer(&self.config, &format!("{sessions} WHERE datname = '{}' AND usename = current_user", self.name));
-        administer(&self.config, &format!("DROP DATABASE IF EXISTS {}", self.name));
+        if let Err(e) = spar::Store::drop_database(&self.config) {
+            eprintln!("{e}");
+        }
     }
 }
 
