@@ -189,6 +189,7 @@ impl Source {
                     {
                         anew = Some((part, offset));
                     }
+                    track.ended |= track.witness.is_none() && track.next >= track.goal;
                     return true;
                 }
                 let missing = (offset - track.next) as u64;
