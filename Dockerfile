@@ -14,5 +14,6 @@ ENV RUSTUP_HOME=/usr/local/rustup \
 COPY --chown=1000:100 . /home/jovyan/spar
 USER 1000
 WORKDIR /home/jovyan/spar
-RUN ./spar setup
+# The folder is there for the volume, which takes its owner over.
+RUN ./spar setup && mkdir --parents .spar/state
 CMD ["./spar", "lab", "--", "--ServerApp.ip=0.0.0.0", "--ServerApp.open_browser=False"]

@@ -69,6 +69,8 @@ enum ServicesAction {
     Up,
     /// Stop them; their data stay
     Down,
+    /// Start them and keep them until this command ends
+    Hold,
     /// Say what runs, where, and how large it is
     Status,
     /// Watch over the services of a state folder (whoever starts them starts it)
@@ -180,6 +182,14 @@ fn act(action: &ServicesAction) -> Result<ExitCode> {
             println!("{}", services::status(&config)?);
         }
         ServicesAction::Down => println!("{}", services::down(&Config::from_env()?)?),
+        ServicesAction::Hold => {
+            let services = lease(&Config::from_env()?)?;
+            println!("{}", services::status(services.config())?);
+            println!("Ctrl-C stops them.");
+            loop {
+                std::thread::park();
+            }
+        }
         ServicesAction::Status => println!("{}", services::status(&Config::from_env()?)?),
     }
     Ok(ExitCode::SUCCESS)

@@ -30,6 +30,7 @@ mod instance;
 mod ledger;
 mod limits;
 mod lines;
+mod log;
 mod oauth;
 pub mod oracle;
 mod past;

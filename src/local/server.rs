@@ -96,6 +96,7 @@ pub fn start(settings: &LocalSettings) -> Result<LocalServer> {
 /// Fails as [`start`] does.
 pub fn serve(settings: &LocalSettings) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
+    super::log::to_stderr();
     block_on(async {
         let watch = |kind| signal(kind).map_err(|e| Error::cannot("watch for signals", e));
         let (mut term, mut int) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);

@@ -6,6 +6,7 @@ use crate::setup::{Kernel, Tools};
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,14 +25,26 @@ pub fn lab(
     arguments: &[String],
 ) -> Result<ExitCode> {
     let mut lab = Command::new(&tools.python);
-    lab.args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.open_browser=True"])
-        .arg(format!("--ServerApp.root_dir={}", config.home.display()))
-        .arg("--LabApp.default_url=/lab/tree/notebooks/partie1.ipynb")
+    lab.args(["-m", "jupyterlab"])
+        .args(lab_options(&config.home, arguments))
         .args(rustix::process::geteuid().is_root().then_some("--allow-root"))
-        .args(arguments)
         .envs(kernel.environment())
         .envs(environment);
     wait(lab, "start JupyterLab")
+}
+
+/// JupyterLab's options: ours, but for those that `arguments` set otherwise, then `arguments`. It refuses an option
+/// that is given twice.
+pub fn lab_options(home: &Path, arguments: &[String]) -> Vec<String> {
+    let ours = [
+        ("--ServerApp.ip", "127.0.0.1".to_owned()),
+        ("--ServerApp.open_browser", "True".to_owned()),
+        ("--ServerApp.root_dir", home.display().to_string()),
+        ("--LabApp.default_url", "/lab/tree/notebooks/partie1.ipynb".to_owned()),
+    ];
+    let is_given = |name: &str| arguments.iter().any(|a| a.split('=').next() == Some(name));
+    let left = ours.iter().filter(|(name, _)| !is_given(name)).map(|(name, value)| format!("{name}={value}"));
+    left.chain(arguments.iter().cloned()).collect()
 }
 
 /// Runs `cargo test` in the project.

@@ -8,7 +8,7 @@ mod plan;
 mod progress;
 mod scratch;
 
-pub use child::{cargo_test, lab};
+pub use child::{cargo_test, lab, lab_options};
 pub use judge::{Ended, failure};
 pub use plan::{NOTEBOOKS, Situation, plan};
 pub use scratch::Scratch;

@@ -21,7 +21,10 @@ impl Scratch {
     pub fn new(config: &Config) -> Result<Self> {
         let all = config.source_state().join("kernels");
         let folder = all.join(std::process::id().to_string());
-        let cannot = |e: std::io::Error| Error::cannot(format!("prepare {}", folder.display()), e);
+        let cannot = |e: std::io::Error| {
+            Error::cannot(format!("prepare {}", folder.display()), e)
+                .next("set SPAR_STATE to a folder that you may write to")
+        };
         std::fs::create_dir_all(&folder).map_err(cannot)?;
         let held = File::create(folder.join("owner.lock")).map_err(cannot)?;
         held.lock().map_err(cannot)?;

@@ -129,7 +129,9 @@ fn init(library: &Path, built: &Path) -> Result<String> {
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
-    let cannot = |e: std::io::Error| Error::cannot(format!("write {}", file.display()), e);
+    let cannot = |e: std::io::Error| {
+        Error::cannot(format!("write {}", file.display()), e).next("make the project's folder writable for you")
+    };
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(cannot)?;
     }

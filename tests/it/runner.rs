@@ -69,3 +69,13 @@ fn a_dead_kernel_and_a_hanging_cell_fail_even_in_silence() {
     assert!(failure(Ended::Gone, &json!([])).unwrap().contains("died"));
     assert!(failure(Ended::TooLong, &json!([])).unwrap().contains("time"));
 }
+
+#[test]
+fn an_option_of_jupyterlab_that_the_user_sets_is_given_once() {
+    let given = ["--ServerApp.ip=0.0.0.0", "--ServerApp.open_browser=False"].map(str::to_owned);
+    let options = spar::runner::lab_options(std::path::Path::new("/some where"), &given);
+    for name in ["--ServerApp.ip=", "--ServerApp.open_browser=", "--ServerApp.root_dir="] {
+        assert_eq!(options.iter().filter(|o| o.starts_with(name)).count(), 1, "{options:?}");
+    }
+    assert!(options.ends_with(&given), "{options:?}");
+}

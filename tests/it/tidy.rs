@@ -154,7 +154,19 @@ fn every_dependency_hides_from_the_kernels_type_inference() {
 }
 
 #[test]
-fn no_file_names_a_registry_host_or_carries_a_token() {
+fn every_dependency_is_used() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let table = manifest.split("cfg(not(spar_types))'.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let names: Vec<_> = table.lines().filter_map(|l| l.split_once(" = ")).map(|(n, _)| n.replace('-', "_")).collect();
+    assert!(names.len() > 20, "the table was not found: {names:?}");
+    let text: String = sources().into_iter().map(|(_, text)| text).collect();
+    for name in names {
+        assert!(text.contains(&format!("{name}::")), "nothing in src/ uses {name}");
+    }
+}
+
+#[test]
+fn no_file_names_a_registry_host() {
     let folders = ["src", "tests", "notebooks", "kernel", "benches", "docker"];
     let endings = ["rs", "py", "ipynb", "toml", "sh", "sql", "txt"];
     let hosts = ["pypi.or", "crates.i", "maven.or", "npmjs.or"]
@@ -166,6 +178,18 @@ fn no_file_names_a_registry_host_or_carries_a_token() {
                 for host in &hosts {
                     assert!(!text.contains(host.as_str()), "{} names {host}", file.display());
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_notebook_carries_a_token() {
+    for (name, notebook) in notebooks() {
+        for cell in notebook["cells"].as_array().unwrap() {
+            for word in source(cell).split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')) {
+                let looks_made_up = word.len() >= 32 && word.contains(|c: char| c.is_ascii_digit());
+                assert!(!looks_made_up, "{name}: {word:?} may be a secret");
             }
         }
     }

@@ -2,7 +2,6 @@
 
 mod agreement;
 pub mod client;
-mod figures;
 mod generator;
 pub mod oauth;
 mod oracle;
