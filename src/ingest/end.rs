@@ -22,6 +22,9 @@ pub(super) struct End {
     last_event: Instant,
     /// Since when the stream is down.
     down: Option<(Instant, String)>,
+    /// On a real instance, how long nothing must come before a run that waits for a number of toots gives up.
+    longest_silence: Option<Duration>,
+    exhausted: bool,
 }
 
 /// The local Mastodon's slice, as seen before and during the run.
@@ -30,6 +33,8 @@ struct Local {
     before: Slice,
     asked: Instant,
     begun: bool,
+    /// Since when it does not answer.
+    mute: Option<Instant>,
 }
 
 impl End {
@@ -37,23 +42,37 @@ impl End {
     pub fn new(config: &Config, until: Until) -> Result<Self> {
         let now = Instant::now();
         let (until, local) = match (until, &config.mastodon_control) {
-            (Until::CaughtUp, Some(address)) => {
+            (Until::CaughtUp | Until::Toots(_), Some(address)) => {
                 let control = LocalControl::new(address)?;
                 let before = control.slice()?;
                 let begun = before.is_running();
-                (until, Some(Local { control, before, asked: now, begun }))
+                (until, Some(Local { control, before, asked: now, begun, mute: None }))
             }
             // A real instance has no end: listen for the time that is set.
             (Until::CaughtUp, None) => (Until::Elapsed(config.listen), None),
             _ => (until, None),
         };
-        Ok(Self { until, started: now, local, last_event: now, down: None })
+        let longest_silence = local.is_none().then_some(config.listen);
+        Ok(Self { until, started: now, local, last_event: now, down: None, longest_silence, exhausted: false })
     }
 
     /// An end that depends on nothing but the events themselves.
     pub fn of_items() -> Self {
         let now = Instant::now();
-        Self { until: Until::CaughtUp, started: now, local: None, last_event: now, down: None }
+        Self {
+            until: Until::CaughtUp,
+            started: now,
+            local: None,
+            last_event: now,
+            down: None,
+            longest_silence: None,
+            exhausted: false,
+        }
+    }
+
+    /// True when the local timeline has reached the present: no slice will follow.
+    pub fn is_exhausted(&self) -> bool {
+        self.exhausted
     }
 
     /// False for a background job.
@@ -95,7 +114,10 @@ impl End {
         }
         match self.until {
             Until::Stopped => Ok(false),
-            Until::Toots(toots) => Ok(counters.received >= toots),
+            Until::Toots(toots) if counters.received >= toots => Ok(true),
+            // A stream that gives no more must not keep a bounded call for ever.
+            Until::Toots(_) if self.longest_silence.is_some_and(|most| self.silence() > most) => Ok(true),
+            Until::Toots(_) => self.slice_over(counters, idle),
             Until::Elapsed(time) => Ok(self.started.elapsed() >= time),
             Until::CaughtUp => self.slice_over(counters, idle),
         }
@@ -108,10 +130,19 @@ impl End {
             return Ok(false);
         }
         local.asked = Instant::now();
-        let now = local.control.slice()?;
+        let now = match local.control.slice() {
+            Ok(now) => now,
+            // It may be restarting, like the stream, which reconnects by itself.
+            Err(e) if e.is_transient() && local.mute.get_or_insert_with(Instant::now).elapsed() < AWAY => {
+                return Ok(false);
+            }
+            Err(e) => return Err(e),
+        };
+        local.mute = None;
         local.begun |= now.is_running() || now.slice != local.before.slice || counters.received > 0;
         if !local.begun {
-            if now.exhausted && now.is_over() {
+            if now.exhausted && (now.is_over() || now.slice == 0) {
+                self.exhausted = true;
                 return Ok(true);
             }
             if self.started.elapsed() > AWAY {

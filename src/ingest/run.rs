@@ -52,9 +52,14 @@ impl<'a> Run<'a> {
         let outcome = self.each(items);
         // One flush, whole, also after a failure: what was read is not lost by it.
         let flushed = self.ingest.producer.flush(KAFKA).and_then(|()| self.keep_undelivered());
-        let flushed = flushed.and_then(|()| self.ingest.producer.flush(KAFKA));
+        let flushed = flushed.and_then(|()| self.ingest.producer.flush(KAFKA)).and_then(|()| self.keep_undelivered());
         self.count_deliveries();
         outcome.and(flushed)?;
+        if self.end.is_exhausted() {
+            self.control.say(
+                "Le serveur local a rejoint le présent : aucune tranche ne suit. Effacez son dossier pour recommencer.",
+            );
+        }
         self.control.say(self.counters.to_string());
         Ok(self.counters)
     }

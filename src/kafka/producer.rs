@@ -8,7 +8,6 @@ use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,8 +36,6 @@ pub struct Deliveries {
     pub acknowledged: u64,
     /// Given up.
     pub failed: u64,
-    /// Of the messages in the order they were sent, how many are acknowledged without a hole.
-    pub prefix: u64,
 }
 
 impl Deliveries {
@@ -59,28 +56,7 @@ impl fmt::Display for Deliveries {
 struct Reports {
     acknowledged: AtomicU64,
     failed: AtomicU64,
-    order: Mutex<Order>,
     undelivered: Mutex<Vec<Undelivered>>,
-}
-
-/// The acknowledged prefix, and what is acknowledged beyond its first hole.
-#[derive(Default)]
-struct Order {
-    prefix: u64,
-    beyond: BTreeSet<u64>,
-}
-
-impl Order {
-    fn acknowledge(&mut self, number: u64) {
-        if number != self.prefix {
-            self.beyond.insert(number);
-            return;
-        }
-        self.prefix += 1;
-        while self.beyond.remove(&self.prefix) {
-            self.prefix += 1;
-        }
-    }
 }
 
 struct Context(Arc<Reports>);
@@ -88,12 +64,11 @@ struct Context(Arc<Reports>);
 impl ClientContext for Context {}
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = usize;
+    type DeliveryOpaque = ();
 
-    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
             Ok(_) => {
-                self.0.order.lock().unwrap_or_else(PoisonError::into_inner).acknowledge(number as u64);
                 self.0.acknowledged.fetch_add(1, Ordering::Release);
             }
             Err((error, message)) => {
@@ -119,8 +94,6 @@ pub struct Producer(Arc<Inner>);
 struct Inner {
     producer: ThreadedProducer<Context>,
     reports: Arc<Reports>,
-    /// The number of the next message.
-    next: AtomicU64,
     sent: AtomicU64,
     broker: String,
 }
@@ -147,7 +120,7 @@ impl Producer {
             .set("partitioner", "murmur2_random")
             .create_with_context(Context(reports.clone()))
             .map_err(|e| failed("prepare a producer", &broker, &e))?;
-        Ok(Self(Arc::new(Inner { producer, reports, next: AtomicU64::new(0), sent: AtomicU64::new(0), broker })))
+        Ok(Self(Arc::new(Inner { producer, reports, sent: AtomicU64::new(0), broker })))
     }
 
     /// Queues a record. While the queue is full it waits, and asks `give_up` now and then whether to go on.
@@ -162,9 +135,8 @@ impl Producer {
         payload: &[u8],
         mut give_up: impl FnMut(Duration) -> bool,
     ) -> Result<()> {
-        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let full_since = Instant::now();
-        let mut record = BaseRecord::<str, [u8], usize>::with_opaque_to(topic, number as usize).payload(payload);
+        let mut record = BaseRecord::<str, [u8]>::to(topic).payload(payload);
         if let Some(key) = key {
             record = record.key(key);
         }
@@ -183,8 +155,6 @@ impl Producer {
                 if code != Some(RDKafkaErrorCode::MessageSizeTooLarge) {
                     return Err(failure);
                 }
-                // The caller keeps it elsewhere; its number must not stay a hole.
-                self.0.reports.order.lock().unwrap_or_else(PoisonError::into_inner).acknowledge(number);
                 return Err(failure.invalid());
             }
             if give_up(full_since.elapsed()) {
@@ -201,7 +171,6 @@ impl Producer {
         Deliveries {
             acknowledged: reports.acknowledged.load(Ordering::Acquire),
             failed: reports.failed.load(Ordering::Acquire),
-            prefix: reports.order.lock().unwrap_or_else(PoisonError::into_inner).prefix,
             sent: self.0.sent.load(Ordering::Relaxed),
         }
     }

@@ -131,7 +131,7 @@ impl Parser {
             self.has_data = false;
             self.body = take(&mut self.data).into_bytes();
         }
-        if !self.body.is_empty() {
+        if !self.body.is_empty() && self.body.len() < LONGEST {
             self.body.push(b'\n');
         }
         let room = LONGEST.saturating_sub(self.body.len());

@@ -155,10 +155,11 @@ impl Source {
             }
             track.from = next;
             track.next = next;
-            track.ended = next >= track.goal;
             track.last_timestamp = position.last_timestamp;
             track.last_key = position.last_key.as_ref().map(|key| key.as_bytes().to_vec());
             track.witness = position.last_timestamp.filter(|_| next > first).map(|at| (position.last_key.clone(), at));
+            // With nothing new to read there is still the witness to hear.
+            track.ended = next >= track.goal && track.witness.is_none();
             // Beginning one record early shows whether the topic is still the one that the ledger knows.
             starts.push((*part, if track.witness.is_some() { next - 1 } else { next }));
         }
@@ -174,6 +175,7 @@ impl Source {
             Polled::End(part) => {
                 if let Some(track) = tracks.get_mut(&part) {
                     track.ended = true;
+                    track.witness = None;
                 }
                 true
             }
@@ -187,6 +189,7 @@ impl Source {
                     {
                         anew = Some((part, offset));
                     }
+                    track.ended |= track.witness.is_none() && track.next >= track.goal;
                     return true;
                 }
                 let missing = (offset - track.next) as u64;
@@ -238,7 +241,7 @@ impl Source {
     }
 
     fn reached_goal(&self) -> bool {
-        self.tracks.values().all(|track| track.ended || track.next >= track.goal)
+        self.tracks.values().all(|track| track.ended || (track.next >= track.goal && track.witness.is_none()))
     }
 
     fn is_idle(&self, now: Timestamp, after: Duration) -> bool {

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::display::{Table, say};
 use crate::error::{Error, Result};
 use crate::kafka::{Consumer, Polled};
-use crate::stream::{Batch, ChangeKind, Event, Place, Record, Rules, Span, Stream, Toot, parse};
+use crate::stream::{Batch, ChangeKind, Delta, Event, Place, Record, Rules, Span, Stream, Toot, merge, parse};
 use crate::timestamp::Timestamp;
 use polars::prelude::df;
 use std::collections::BTreeMap;
@@ -109,8 +109,8 @@ impl Sample {
     /// Fails if the table cannot be made.
     pub fn cleaned(&self) -> Result<Table> {
         say("Nettoyage des données...");
-        let (batch, _) = self.batch();
-        let toots = toots(&batch);
+        let outcome = self.outcome();
+        let toots = outcome.toots();
         let shown = table(df!(
             "content" => toots.iter().map(|t| t.content).collect::<Vec<_>>(),
             "text" => toots.iter().map(|t| t.text).collect::<Vec<_>>(),
@@ -126,8 +126,8 @@ impl Sample {
     ///
     /// Fails if the table cannot be made.
     pub fn hashtags(&self) -> Result<Table> {
-        let (batch, _) = self.batch();
-        let toots = toots(&batch);
+        let outcome = self.outcome();
+        let toots = outcome.toots();
         table(df!(
             "toot_id" => toots.iter().map(|t| t.id).collect::<Vec<_>>(),
             "hashtags" => toots.iter().map(|t| t.hashtags).collect::<Vec<_>>(),
@@ -161,8 +161,8 @@ impl Sample {
     ///
     /// Fails if the table cannot be made.
     pub fn rows(&self) -> Result<Table> {
-        let (batch, _) = self.batch();
-        let toots = toots(&batch);
+        let outcome = self.outcome();
+        let toots = outcome.toots();
         let count = |n: usize| -> Vec<Option<i32>> { toots.iter().map(|t| t.counts[n]).collect() };
         table(df!(
             "toot_id" => toots.iter().map(|t| t.id).collect::<Vec<_>>(),
@@ -184,8 +184,8 @@ impl Sample {
     /// Fails if the table cannot be made.
     pub fn windows(&self) -> Result<Table> {
         say("Agrégation des données en fenêtres temporelles...");
-        let (batch, mark) = self.batch();
-        let windows: Vec<_> = batch.delta.windows.iter().collect();
+        let Outcome { delta, mark, .. } = self.outcome();
+        let windows: Vec<_> = delta.windows.iter().collect();
         let shown = table(df!(
             "window_start" => windows.iter().map(|(w, _)| w.start.to_string()).collect::<Vec<_>>(),
             "window_end" => windows.iter().map(|(w, _)| w.end.to_string()).collect::<Vec<_>>(),
@@ -203,7 +203,7 @@ impl Sample {
     ///
     /// Fails if the table cannot be made.
     pub fn user_lengths(&self) -> Result<Table> {
-        lengths("user_id", &self.batch().0.delta.users)
+        lengths("user_id", &self.outcome().delta.users)
     }
 
     /// Average length per tag, in lower case.
@@ -212,18 +212,23 @@ impl Sample {
     ///
     /// Fails if the table cannot be made.
     pub fn hashtag_lengths(&self) -> Result<Table> {
-        lengths("hashtag", &self.batch().0.delta.tags)
+        lengths("hashtag", &self.outcome().delta.tags)
     }
 
-    /// The sample as one batch, and the greatest watermark of its partitions.
-    fn batch(&self) -> (Batch, Option<Timestamp>) {
+    /// What the sample comes to in tables that are empty, and the least watermark of its partitions.
+    fn outcome(&self) -> Outcome {
         let mut stream = Stream::new(self.rules.clone(), []);
         for (place, value) in &self.records {
             stream.step(&Record { place: *place, key: None, value: Some(value) });
         }
         let batch = stream.finish(Vec::<Span>::new(), |_| false);
-        let mark = batch.closing;
-        (batch, mark)
+        let fates = BTreeMap::new();
+        let written = merge(&batch, &batch.special, &fates, self.rules.width);
+        let mut delta = batch.delta.clone();
+        delta.merge(&written.delta);
+        let mut stored = [&batch.plain[..], &written.put].concat();
+        stored.sort_unstable();
+        Outcome { mark: batch.closing, delta, stored, batch }
     }
 
     /// Shows the sample in a notebook.
@@ -238,15 +243,22 @@ impl fmt::Display for Sample {
     }
 }
 
-fn toots(batch: &Batch) -> Vec<Toot<'_>> {
-    batch
-        .changes
-        .iter()
-        .filter_map(|change| match change.kind {
-            ChangeKind::Put { toot, .. } => Some(batch.toots.get(toot)),
+/// What a sample comes to: the changes that end as rows, in order, and the aggregates of those rows.
+struct Outcome {
+    batch: Batch,
+    stored: Vec<u32>,
+    delta: Delta,
+    mark: Option<Timestamp>,
+}
+
+impl Outcome {
+    fn toots(&self) -> Vec<Toot<'_>> {
+        let toot = |index: &u32| match self.batch.changes[*index as usize].kind {
+            ChangeKind::Put { toot, .. } => Some(self.batch.toots.get(toot)),
             _ => None,
-        })
-        .collect()
+        };
+        self.stored.iter().filter_map(toot).collect()
+    }
 }
 
 fn lengths(key: &str, changes: &std::collections::HashMap<Box<str>, crate::stream::LengthChange>) -> Result<Table> {

@@ -154,8 +154,9 @@ pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error
         Some(db) => {
             let code = db.code().code();
             let error = Error::cannot(action, format!("{} ({code})", db.message()));
-            // Serialisation failures, deadlocks, locks, resources, shutdowns: the same statement may succeed later.
-            if matches!(code, "40001" | "40P01" | "55P03")
+            // Serialisation failures, deadlocks, locks, time limits, resources, shutdowns: the same statement may
+            // succeed later.
+            if matches!(code, "40001" | "40P01" | "55P03" | "57014" | "25P03")
                 || code.starts_with("53")
                 || code.starts_with("57P")
                 || code.starts_with("08")

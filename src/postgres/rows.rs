@@ -238,6 +238,14 @@ pub(crate) async fn set_aside(run: &mut Run<'_>, batch: &Batch, seen_by: &str) -
             rows.text(Some(seen_by));
         })
         .await?;
+        // The toot may have been deleted before its letter came, or later in this batch.
+        let ids = sorted(batch.dead.iter().filter_map(|letter| letter.dead.id.as_deref()));
+        run.execute(
+            "DELETE FROM dead_letter d USING tombstones t
+             WHERE d.toot_id = ANY($1::text[]) AND t.toot_id = d.toot_id AND t.deleted",
+            &[&ids],
+        )
+        .await?;
     }
     for gap in &batch.gaps {
         let time = |at: Option<Timestamp>| at.map(SystemTime::from);

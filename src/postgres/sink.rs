@@ -189,9 +189,14 @@ impl Sink {
 
     /// A fresh connection, and the ledger's word on the batch.
     async fn look_again(&mut self, batch: &Batch) -> Result<Truth> {
+        self.reconnect().await?;
+        ledger::resolve(&mut self.client, &self.epochs, &batch.spans).await
+    }
+
+    async fn reconnect(&mut self) -> Result<()> {
         self.client = connect::connect(self.config.database_url()?, None).await?;
         self.statements = Statements::default();
-        ledger::resolve(&mut self.client, &self.epochs, &batch.spans).await
+        Ok(())
     }
 
     async fn attempt(
@@ -249,8 +254,23 @@ impl Sink {
     ///
     /// # Errors
     ///
-    /// Fails if the server is away; the next call does it then.
+    /// Fails if the server refuses or stays away.
     pub fn close_idle(&mut self) -> Result<u64> {
+        let mut attempt = 0;
+        loop {
+            match self.try_close_idle() {
+                Err(e) if e.is_transient() && attempt + 1 < ATTEMPTS => attempt += 1,
+                end => return end,
+            }
+            std::thread::sleep(pause(attempt));
+            match block_on(self.reconnect()) {
+                Err(e) if !e.is_transient() => return Err(e),
+                _ => {}
+            }
+        }
+    }
+
+    fn try_close_idle(&mut self) -> Result<u64> {
         block_on(async {
             let failed = |e: tokio_postgres::Error| statement_failed("close the windows of an idle stream", &e);
             let tx = self.client.transaction().await.map_err(failed)?;

@@ -87,6 +87,7 @@ impl Delta {
     pub fn undo(&mut self, toot: Counted<'_>) {
         self.change(toot, -1);
         self.on_time(toot, -1);
+        self.dropped_tags = self.dropped_tags.saturating_sub(each_tag(toot.hashtags, |_| ()));
     }
 
     fn on_time(&mut self, toot: Counted<'_>, sign: i64) {

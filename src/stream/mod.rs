@@ -127,7 +127,11 @@ impl Stream {
                     self.batch.books.other_source += 1;
                     Dead {
                         reason: Reason::OtherSource,
-                        error: format!("source {source:?}, this database holds {:?}", self.rules.source),
+                        error: format!(
+                            "source {:?}, this database holds {:?}",
+                            source.chars().take(100).collect::<String>(),
+                            self.rules.source
+                        ),
                         id: Some(message.id.replace('\0', "")),
                     }
                 }

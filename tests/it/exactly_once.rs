@@ -97,6 +97,48 @@ fn a_broken_connection_at_any_step_counts_nothing_twice() {
     }
 }
 
+/// Ends the sessions of every pipeline on this database.
+fn end_sessions(url: &spar::config::Secret) {
+    crate::support::query(
+        url,
+        "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'spar'",
+    );
+}
+
+/// Holds the table until a statement waits for it, and cancels that one, as `statement_timeout` does: with one code.
+const HOLD_AND_CANCEL: &str = "DO $$ BEGIN
+    LOCK TABLE filtered_toots;
+    FOR n IN 1..1000 LOOP
+        PERFORM pg_cancel_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'spar';
+        EXIT WHEN FOUND;
+        PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
+    END LOOP;
+END $$";
+
+#[test]
+fn a_statement_that_took_too_long_is_tried_again() {
+    let desk = Desk::new();
+    desk.send(&[message("1")]);
+    let mut pipeline = desk.pipeline();
+    let (url, times) = (desk.config.database_url().unwrap().clone(), AtomicU32::new(0));
+    pipeline.on_step(Arc::new(move |step| {
+        if step == Step::Moved && times.fetch_add(1, Ordering::Relaxed) == 0 {
+            let other = url.clone();
+            std::thread::spawn(move || crate::support::query(&other, HOLD_AND_CANCEL));
+            crate::support::eventually("the table is held", Duration::from_secs(20), || {
+                let held = "SELECT 'held' FROM pg_locks WHERE relation = 'filtered_toots'::regclass
+                            AND mode = 'AccessExclusiveLock' AND granted";
+                crate::support::query(&url, held) == ["held"]
+            });
+        }
+        Fault::None
+    }));
+    pipeline.run_with(&Control::quiet(), Until::CaughtUp).unwrap();
+    assert_eq!(desk.count("filtered_toots"), 1);
+}
+
 #[test]
 fn a_server_that_ends_the_session_costs_a_retry_and_nothing_else() {
     let expected = clean_run();
@@ -109,11 +151,7 @@ fn a_server_that_ends_the_session_costs_a_retry_and_nothing_else() {
     let (url, times) = (desk.config.database_url().unwrap().clone(), AtomicU32::new(0));
     pipeline.on_step(Arc::new(move |step| {
         if matches!(step, Step::Moved | Step::Written) && times.fetch_add(1, Ordering::Relaxed) < 3 {
-            crate::support::query(
-                &url,
-                "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
-                 WHERE datname = current_database() AND application_name = 'spar'",
-            );
+            end_sessions(&url);
         }
         Fault::None
     }));
@@ -198,7 +236,7 @@ fn several_partitions_are_one_stream() {
 
 #[test]
 fn a_topic_created_anew_is_refused_and_not_skipped() {
-    for records in [1, 200] {
+    for records in [1, 100, 200] {
         let desk = Desk::new();
         desk.send(&(0..100).map(|n| message(&n.to_string())).collect::<Vec<_>>());
         desk.run();
@@ -241,6 +279,27 @@ fn an_idle_stream_closes_its_windows_and_a_toot_opens_them_again() {
     desk.send(&[message("4").at("2024-10-10T13:00:00Z")]);
     crate::support::eventually("the watermark closes it", Duration::from_secs(20), || {
         closed(&desk).first().is_some_and(|w| w == "2024-10-10 11:00:00 watermark")
+    });
+    job.stop().unwrap();
+}
+
+#[test]
+fn an_idle_stream_outlives_a_session_that_the_server_ended() {
+    let mut desk = Desk::new();
+    desk.config.idle = Duration::from_secs(1);
+    desk.send(&[message("1")]);
+    let mut pipeline = desk.pipeline();
+    let url = desk.config.database_url().unwrap().clone();
+    pipeline.on_step(Arc::new(move |step| {
+        if step == Step::Committed {
+            end_sessions(&url);
+        }
+        Fault::None
+    }));
+    let mut job = pipeline.start().unwrap();
+    crate::support::eventually("the window is closed", Duration::from_secs(20), || {
+        !job.is_running()
+            || desk.query("SELECT closed_by FROM toots_time_window_aggregates WHERE closed_by IS NOT NULL") == ["idle"]
     });
     job.stop().unwrap();
 }

@@ -98,7 +98,7 @@ fn what_matches_is_sent_once_keyed_by_its_id_and_in_order_per_key() {
     assert_eq!((report.kept, report.no_keyword, report.refused, report.other), (200, 200, 1, 1));
     assert_eq!((report.edited, report.retracted, report.deleted, report.errors), (25, 25, 20, 0));
     assert_eq!((report.sent, report.acknowledged), (270, 270));
-    assert_eq!(producer.deliveries().prefix, 270);
+    assert_eq!(producer.deliveries().acknowledged, 270);
 
     let records = records(&config, &config.topic);
     assert_eq!(records.len(), 270);
@@ -399,6 +399,73 @@ fn a_cell_cannot_listen_without_end_and_a_job_can_be_stopped() {
     support::eventually("a message is sent", Duration::from_secs(20), || producer.deliveries().sent == 1);
     let report = job.stop().unwrap();
     assert!(report.text().contains("gardés 1") && report.text().contains("acquittés 1"), "{report}");
+}
+
+/// A local server whose control address tells `slices` one after the other, the last one again and again; `None` is an
+/// answer of a server that restarts. Its stream gives one toot for each of `toots`.
+fn local(toots: &[u64], slices: Vec<Option<Value>>) -> StandIn {
+    let (asked, stream) = (AtomicUsize::new(0), opened(toots.iter().flat_map(|id| update(*id)).chain([Step::Stall])));
+    StandIn::start(move |request: &Request| {
+        if request.path == "/control/slice" {
+            let n = asked.fetch_add(1, Ordering::SeqCst).min(slices.len() - 1);
+            return slices[n].clone().map_or_else(|| reply(503, "text/plain", ""), |slice| json(200, slice));
+        }
+        healthy(request).unwrap_or_else(|| stream.clone())
+    })
+}
+
+fn slice(number: u32, state: &str, sent: u32, exhausted: bool) -> Option<Value> {
+    Some(json!({"slice": number, "state": state, "sent": sent, "total": 9, "exhausted": exhausted}))
+}
+
+/// Listens; a watchdog stops what does not end by itself. Gives the report, the lines and whether it ended.
+fn listen(server: &StandIn, config: Config, until: Until) -> (spar::ingest::IngestReport, Vec<String>, bool) {
+    let config = Config { mastodon_control: Some(server.url.clone()), ..config_for(server, config) };
+    listen_with(&config, until)
+}
+
+fn listen_with(config: &Config, until: Until) -> (spar::ingest::IngestReport, Vec<String>, bool) {
+    let mastodon = Mastodon::connect(config).unwrap();
+    let ingest = Ingest::new(config, &mastodon, &Producer::connect(config).unwrap(), Journal::default());
+    let (control, (over, wait)) = (spar::job::Control::quiet(), std::sync::mpsc::channel());
+    let watched = control.clone();
+    let watchdog = std::thread::spawn(move || {
+        if wait.recv_timeout(Duration::from_secs(20)).is_err() {
+            watched.stop();
+        }
+    });
+    let report = ingest.listen(until, &control).unwrap();
+    over.send(()).ok();
+    watchdog.join().unwrap();
+    (report, control.lines(), !control.stopping())
+}
+
+#[test]
+fn an_exhausted_local_timeline_ends_the_run_at_once_and_says_so() {
+    for over in [slice(7, "over", 30, true), slice(0, "idle", 0, true)] {
+        let server = local(&[], vec![over]);
+        let (report, lines, ended) = listen(&server, config(1), Until::CaughtUp);
+        assert_eq!((report.received, ended), (0, true));
+        assert!(lines.iter().any(|line| line.contains("aucune tranche ne suit")), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_local_server_that_restarts_does_not_end_the_run() {
+    let slices =
+        vec![slice(1, "over", 5, false), None, None, slice(2, "running", 1, false), slice(2, "over", 1, false)];
+    let (report, _, ended) = listen(&local(&[1], slices), config(1), Until::CaughtUp);
+    assert_eq!((report.kept, report.acknowledged, ended), (1, 1, true));
+}
+
+#[test]
+fn a_run_that_waits_for_more_toots_than_there_are_ends_too() {
+    let server = local(&[1, 2], vec![slice(1, "over", 5, false), slice(2, "over", 2, false)]);
+    let (report, _, ended) = listen(&server, config(1), Until::Toots(1000));
+    assert_eq!((report.kept, ended), (2, true));
+    let config = Config { listen: Duration::from_secs(1), ..config_for(&server, config(1)) };
+    let (report, _, ended) = listen_with(&config, Until::Toots(1000));
+    assert_eq!((report.kept, ended), (2, true));
 }
 
 #[test]

@@ -39,6 +39,26 @@ fn the_steps_of_the_notebook_show_what_the_run_then_writes() {
 }
 
 #[test]
+fn a_sample_with_edits_and_wrong_dates_shows_the_rows_that_the_run_stores() {
+    let desk = Desk::new();
+    desk.send(&[
+        message("1").text("one"),
+        message("2").text("two").user("u2"),
+        message("1").text("one more").edited("2024-10-10T12:00:00Z"),
+        message("3").at("2199-01-01T00:00:00Z"),
+        message("2").text("two").user("u2"),
+    ]);
+    let sample = desk.pipeline().sample(1000).unwrap();
+    assert_eq!((sample.rows().unwrap().height(), sample.user_lengths().unwrap().height()), (2, 2));
+    let windows = sample.windows().unwrap().to_string();
+    desk.run();
+    assert_eq!(desk.query("SELECT sum(total_toots)::text FROM toots_time_window_aggregates"), ["2"]);
+    assert_eq!(sample.windows().unwrap().height(), 1, "{windows}");
+    let cleaned = sample.cleaned().unwrap().to_string();
+    assert!(cleaned.contains("one more"), "{cleaned}");
+}
+
+#[test]
 fn an_empty_or_missing_topic_is_told_and_nothing_crashes() {
     let mut desk = Desk::new();
     let sample = desk.pipeline().sample(10).unwrap();

@@ -128,6 +128,18 @@ fn a_delete_takes_the_toot_out_of_every_table_and_is_final() {
 }
 
 #[test]
+fn a_delete_takes_dead_letters_out_whatever_their_order() {
+    let desk = Desk::new();
+    let broken = |id: &str| message(id).set("content", 5);
+    desk.send(&[gone("1", "delete")]);
+    desk.run();
+    desk.send(&[broken("1"), broken("2"), gone("2", "delete"), gone("3", "delete"), broken("3"), broken("4")]);
+    let report = desk.run();
+    assert_eq!((report.books.dead, report.books.deletes), (4, 2));
+    assert_eq!(desk.query("SELECT toot_id FROM dead_letter"), ["4"]);
+}
+
+#[test]
 fn a_delete_before_its_toot_keeps_it_out() {
     let desk = Desk::new();
     desk.send(&[gone("1", "delete")]);
@@ -263,6 +275,8 @@ fn a_very_long_tag_is_kept_but_not_averaged() {
     assert_eq!(desk.run().books.dropped_tags, 1);
     assert_eq!(desk.query("SELECT hashtag FROM hashtag_avg_length"), ["ai"]);
     assert_eq!(desk.query("SELECT length(hashtags)::text FROM filtered_toots"), ["259"]);
+    desk.send(&[message("1").tags(&[&long, "AI"])]);
+    assert_eq!(desk.run().books.dropped_tags, 0, "a duplicate drops nothing");
 }
 
 #[test]

@@ -15,6 +15,18 @@ fn event(name: &str, data: &str) -> Frame {
 }
 
 #[test]
+fn a_block_that_never_ends_keeps_a_bounded_body() {
+    let mut parser = Parser::default();
+    let mut seen = Vec::new();
+    parser.feed(b"data: \xff\n", |frame| seen.push(frame));
+    let line = vec![b'x'; LONGEST - 1];
+    parser.feed(&[&line[..], b"\n"].concat(), |frame| seen.push(frame));
+    parser.feed(&b"y\n".repeat(1000), |frame| seen.push(frame));
+    parser.feed(b"\n", |frame| seen.push(frame));
+    assert!(matches!(&seen[..], [Frame::Unreadable { body, .. }] if body.len() == LONGEST), "{}", seen.len());
+}
+
+#[test]
 fn the_bytes_of_a_mastodon_stream_give_its_events() {
     // Both forms of the heartbeat: with a blank line since 4.6, without one before.
     for thump in [":thump\n\n", ":thump\n"] {
