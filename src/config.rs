@@ -375,6 +375,11 @@ pub(crate) fn python() -> OsString {
     std::env::var_os("SPAR_PYTHON").filter(|p| !p.is_empty()).unwrap_or_else(|| "python3".into())
 }
 
+/// Where the project is compiled, when the launcher says it: `CARGO_TARGET_DIR`.
+pub(crate) fn target() -> Option<PathBuf> {
+    std::env::var_os("CARGO_TARGET_DIR").filter(|t| !t.is_empty()).map(PathBuf::from)
+}
+
 /// The search path with `folder` in front.
 pub(crate) fn path_with(folder: &Path) -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();

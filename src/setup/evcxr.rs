@@ -37,7 +37,7 @@ impl Step for Evcxr {
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
-        let scratch = tools.join("evcxr-build");
+        let scratch = crate::config::target().unwrap_or_else(|| tools.to_owned()).join("evcxr-build");
         work.run(
             "build evcxr_jupyter",
             Command::new("cargo")
