@@ -20,7 +20,11 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self::named("spar")
+    }
+
+    fn named(prefix: &str) -> Self {
+        Self { folder: tempfile::Builder::new().prefix(prefix).tempdir().unwrap() }
     }
 
     fn out(&self) -> PathBuf {
@@ -116,6 +120,14 @@ fn fails(name: &str, message: &str, arguments: &[&str]) {
 #[test]
 fn a_good_notebook_passes_and_its_page_shows_its_output() {
     let world = World::new();
+    let output = world.run_small(&["passes"]);
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(world.page("passes").contains("bonjour"));
+}
+
+#[test]
+fn a_folder_whose_name_has_a_space_does_as_well() {
+    let world = World::named("mes projets ");
     let output = world.run_small(&["passes"]);
     assert!(output.status.success(), "{}", told(&output));
     assert!(world.page("passes").contains("bonjour"));

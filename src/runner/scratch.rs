@@ -19,7 +19,7 @@ impl Scratch {
     ///
     /// Fails if the folder cannot be made.
     pub fn new(config: &Config) -> Result<Self> {
-        let all = config.source_state().join("kernels");
+        let all = place(config);
         let folder = all.join(std::process::id().to_string());
         let cannot = |e: std::io::Error| {
             Error::cannot(format!("prepare {}", folder.display()), e)
@@ -50,6 +50,15 @@ impl Drop for Scratch {
         // What cannot be removed now is swept by a later run.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Below the state, or where the project is compiled: evcxr takes the path of what it built for one word.
+fn place(config: &Config) -> PathBuf {
+    let state = config.source_state();
+    if !state.to_string_lossy().contains(char::is_whitespace) {
+        return state.join("kernels");
+    }
+    crate::config::target().unwrap_or_else(std::env::temp_dir).join("spar-kernels")
 }
 
 /// Removes the folders that nobody holds.
