@@ -6,6 +6,7 @@
 mod evcxr;
 mod kafka;
 mod kernel;
+mod packages;
 mod python;
 mod step;
 mod training;
@@ -51,9 +52,10 @@ pub fn ensure(config: &Config) -> Result<Tools> {
         Error::cannot(format!("create {}", tools.display()), e).next("set SPAR_TOOLS to a folder you may write to")
     })?;
     let _alone = lock(tools)?;
-    let steps: [&dyn Step; 4] = [
+    let steps: [&dyn Step; 5] = [
         &python::Environment { with_java: crate::services::java::machine(config).is_none() },
         &evcxr::Evcxr,
+        &packages::Packages { config },
         &kafka::Jars { config },
         &training::DefaultSet,
     ];
