@@ -1,4 +1,4 @@
-//! Event time: an instant in UTC, to the microsecond. [pure but for `now`]
+//! Event time: an instant in UTC, to the microsecond. Pure but for `now`.
 
 use crate::error::{Error, Result};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The questions answered by polars, in process: each is a lazy plan over the toots in memory. [pure]
+//! The questions answered by polars, in process: each is a lazy plan over the toots in memory. `[pure]`
 
 use super::{Engine, Question, Scope};
 use crate::display::Table;

@@ -1,6 +1,6 @@
 //! History in batch: named questions over every toot stored, whatever engine answers them.
 //!
-//! [`History`] asks a [`Question`]; [`local`] answers with polars. Another engine answers the same questions with
+//! [`History`] asks a [`Question`]; `local` answers with polars. Another engine answers the same questions with
 //! the same columns in the same order, and nothing else of the crate changes.
 
 mod benchmark;

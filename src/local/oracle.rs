@@ -1,5 +1,5 @@
 //! What a right pipeline has in its tables, said by the one who wrote the statuses. It owes nothing to the code that
-//! reads, matches or cleans them: each status was labelled when it was made. [pure]
+//! reads, matches or cleans them: each status was labelled when it was made. `[pure]`
 
 use super::generator::clock::HOUR;
 use super::generator::{Change, Label, Plan, Schedule, Slice, Step, Timing, Topic, Version};

@@ -1,4 +1,4 @@
-//! The name under which a tag is filed: `Été` and `ete` are one. [pure]
+//! The name under which a tag is filed: `Été` and `ete` are one. `[pure]`
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;

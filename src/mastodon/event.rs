@@ -1,4 +1,4 @@
-//! What a source of toots gives, one thing at a time. [pure]
+//! What a source of toots gives, one thing at a time. `[pure]`
 
 use crate::error::Result;
 use crate::timestamp::Timestamp;

@@ -1,4 +1,4 @@
-//! What an instance tells about itself: where it streams, which feeds it opens, under which terms. [pure]
+//! What an instance tells about itself: where it streams, which feeds it opens, under which terms. `[pure]`
 
 use serde_json::Value;
 use url::Url;

@@ -1,4 +1,4 @@
-//! Bytes of a server-sent event stream → frames, however the bytes are cut. [pure]
+//! Bytes of a server-sent event stream → frames, however the bytes are cut. `[pure]`
 
 use std::mem::take;
 

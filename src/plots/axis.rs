@@ -1,4 +1,4 @@
-//! Where ticks stand and what they say. [pure]
+//! Where ticks stand and what they say. `[pure]`
 
 use crate::display::grouped;
 use crate::timestamp::Timestamp;

@@ -1,4 +1,4 @@
-//! Colour maps and palettes, computed as matplotlib and seaborn compute them. [pure]
+//! Colour maps and palettes, computed as matplotlib and seaborn compute them. `[pure]`
 
 use plotters::style::RGBColor;
 

@@ -1,4 +1,4 @@
-//! Did a cell do what it should? The kernel says "ok" also after a failed `?` or a panic, so outputs decide. [pure]
+//! Did a cell do what it should? The kernel says "ok" also after a failed `?` or a panic, so outputs decide. `[pure]`
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Which notebooks run, in which order. [pure]
+//! Which notebooks run, in which order. `[pure]`
 
 use crate::error::{Error, Result};
 

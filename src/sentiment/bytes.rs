@@ -1,4 +1,4 @@
-//! A model as bytes and back: a first line that names it, then the numbers, little-endian. [pure]
+//! A model as bytes and back: a first line that names it, then the numbers, little-endian. `[pure]`
 
 use super::features::{COLUMNS, FEATURES, Ratios};
 use super::model::{HEAD, Model, Neutral};

@@ -1,4 +1,4 @@
-//! Labelled texts, packed: a million of them in two allocations. [pure]
+//! Labelled texts, packed: a million of them in two allocations. `[pure]`
 
 use super::label::Sentiment;
 

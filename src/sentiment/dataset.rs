@@ -1,4 +1,4 @@
-//! A labelled file, from its bytes: what it is gets detected over the whole file, and said. [pure]
+//! A labelled file, from its bytes: what it is gets detected over the whole file, and said. `[pure]`
 
 use super::corpus::Corpus;
 use super::label::Sentiment;

@@ -1,4 +1,4 @@
-//! Emoticons: faces written with punctuation, each brought to one spelling. [pure]
+//! Emoticons: faces written with punctuation, each brought to one spelling. `[pure]`
 
 /// The emoticon at the start of `rest`, in its one spelling, and its length in bytes.
 ///

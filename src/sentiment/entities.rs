@@ -1,4 +1,4 @@
-//! HTML entities in raw text, decoded once. [pure]
+//! HTML entities in raw text, decoded once. `[pure]`
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! How good a model is, measured on rows it never saw. [pure]
+//! How good a model is, measured on rows it never saw. `[pure]`
 
 use super::label::Sentiment;
 use super::model::Prediction;

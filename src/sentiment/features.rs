@@ -1,5 +1,5 @@
 //! What is learnt before the regression: how much each word and pair speaks for one class, as in naive Bayes, and the
-//! few dense columns that linfa can take. [pure]
+//! few dense columns that linfa can take. `[pure]`
 //!
 //! The ratios use the labels, so a training row must never see the ratio that it helped to make: each row's columns
 //! come from the other folds ([`cross_fitted`]). With ratios of the same rows the regression learns to trust a leak.

@@ -1,4 +1,4 @@
-//! The three sentiments and the one function that names them. [pure]
+//! The three sentiments and the one function that names them. `[pure]`
 
 /// A sentiment: the class that a model learns and predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

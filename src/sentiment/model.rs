@@ -1,4 +1,4 @@
-//! The model: naive Bayes ratios, a regression between the two poles, and one between the three sentiments. [pure]
+//! The model: naive Bayes ratios, a regression between the two poles, and one between the three sentiments. `[pure]`
 
 use super::features::{COLUMNS, Ratios, cross_fitted};
 use super::label::Sentiment;

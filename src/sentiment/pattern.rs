@@ -1,4 +1,4 @@
-//! What a text is made of: which characters make a word, and where an address, a name or a number ends. [pure]
+//! What a text is made of: which characters make a word, and where an address, a name or a number ends. `[pure]`
 
 use unicode_normalization::char::is_combining_mark;
 

@@ -1,4 +1,4 @@
-//! linfa's logistic regressions, fitted on standardised columns and kept as plain numbers. [pure]
+//! linfa's logistic regressions, fitted on standardised columns and kept as plain numbers. `[pure]`
 
 use super::label::Sentiment;
 use crate::error::{Error, Result};

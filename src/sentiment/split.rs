@@ -1,4 +1,4 @@
-//! Which rows train and which test: by chance, from a seed, after the copies are gone. [pure]
+//! Which rows train and which test: by chance, from a seed, after the copies are gone. `[pure]`
 
 use super::vectors::{Vectors, mix};
 

@@ -1,4 +1,4 @@
-//! From raw text to tokens: one function for the training texts and for the toots. [pure]
+//! From raw text to tokens: one function for the training texts and for the toots. `[pure]`
 //!
 //! Lower case, accents kept; `<url>`, `<user>` and `<num>` stand for what they replace; a letter repeated more than
 //! three times is cut to three, a run of `!` or `?` to two; emoji and emoticons are tokens; a tag is kept as such

@@ -1,4 +1,4 @@
-//! Texts as numbers, before anything is learnt: hashed words and pairs of words, and the shape of the text. [pure]
+//! Texts as numbers, before anything is learnt: hashed words and pairs of words, and the shape of the text. `[pure]`
 
 use super::corpus::{Corpus, count};
 use super::label::Sentiment;

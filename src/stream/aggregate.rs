@@ -1,4 +1,4 @@
-//! What a batch adds to windows and averages, and takes from them. [pure]
+//! What a batch adds to windows and averages, and takes from them. `[pure]`
 
 use super::window::{Width, Window};
 use crate::timestamp::Timestamp;

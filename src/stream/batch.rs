@@ -1,4 +1,4 @@
-//! What a batch of records comes to, before the database is asked what it already holds. [pure]
+//! What a batch of records comes to, before the database is asked what it already holds. `[pure]`
 
 use super::aggregate::{Counted, Delta};
 use super::clean::clean_into;

@@ -1,4 +1,4 @@
-//! From readable text to `text`: lower case, words and `#`, single spaces. [pure]
+//! From readable text to `text`: lower case, words and `#`, single spaces. `[pure]`
 
 use unicode_normalization::char::is_combining_mark;
 

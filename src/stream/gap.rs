@@ -1,4 +1,4 @@
-//! A message about a stretch of the public stream that was missed. [pure]
+//! A message about a stretch of the public stream that was missed. `[pure]`
 
 use super::record::date;
 use crate::timestamp::Timestamp;

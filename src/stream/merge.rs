@@ -1,4 +1,4 @@
-//! What becomes of a toot when several records concern it, whatever their order. [pure]
+//! What becomes of a toot when several records concern it, whatever their order. `[pure]`
 //!
 //! The newest version wins, a retract takes back its version and every older one, a delete is final. So any order of
 //! the same records leaves the same rows.

@@ -1,4 +1,4 @@
-//! The stream: records in, what they change out. Event time only, no clock, no client. [pure]
+//! The stream: records in, what they change out. Event time only, no clock, no client. `[pure]`
 
 mod aggregate;
 mod batch;

@@ -1,4 +1,4 @@
-//! One message of the topic, read without copying what need not be copied. [pure]
+//! One message of the topic, read without copying what need not be copied. `[pure]`
 
 use crate::timestamp::Timestamp;
 use serde::Deserialize;

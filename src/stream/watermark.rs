@@ -1,4 +1,4 @@
-//! How far event time has come in one partition. [pure]
+//! How far event time has come in one partition. `[pure]`
 
 use super::window::Window;
 use crate::timestamp::Timestamp;

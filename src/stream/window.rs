@@ -1,4 +1,4 @@
-//! Windows of event time, aligned to midnight UTC, 1 January 1970. [pure]
+//! Windows of event time, aligned to midnight UTC, 1 January 1970. `[pure]`
 
 use crate::error::{Error, Result};
 use crate::timestamp::Timestamp;

@@ -1,4 +1,4 @@
-//! Whose toots are left out: what is not public, and authors who ask for it. [pure]
+//! Whose toots are left out: what is not public, and authors who ask for it. `[pure]`
 
 use super::html::html_to_text;
 use super::keywords::{fold, tags_in};

@@ -1,4 +1,4 @@
-//! A status's HTML as readable text. [pure]
+//! A status's HTML as readable text. `[pure]`
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};

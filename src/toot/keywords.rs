@@ -1,4 +1,4 @@
-//! Which toots are about artificial intelligence: whole tags and whole names, ignoring case. [pure]
+//! Which toots are about artificial intelligence: whole tags and whole names, ignoring case. `[pure]`
 
 use std::borrow::Cow;
 use std::collections::HashMap;

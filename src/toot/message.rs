@@ -1,4 +1,4 @@
-//! The Kafka message: the contract's 16 fields in order, then what else is useful. [pure]
+//! The Kafka message: the contract's 16 fields in order, then what else is useful. `[pure]`
 
 use super::status::Status;
 use crate::display::Table;

@@ -1,4 +1,4 @@
-//! A toot: from a Mastodon status to the message that travels. [pure]
+//! A toot: from a Mastodon status to the message that travels. `[pure]`
 
 mod consent;
 mod html;

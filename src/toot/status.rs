@@ -1,4 +1,4 @@
-//! What is read of a Mastodon status: tolerant of missing, null and unknown fields. [pure]
+//! What is read of a Mastodon status: tolerant of missing, null and unknown fields. `[pure]`
 
 use serde::de::{Deserializer, Error as _, IgnoredAny, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The accounts of the generated timeline: the same key gives the same account, whenever it is asked for. [pure]
+//! The accounts of the generated timeline: the same key gives the same account, whenever it is asked for. `[pure]`
 
 use super::clock::{DAY, iso, iso_date};
 use super::draft::{Dialect, Person, escape};

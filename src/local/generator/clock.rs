@@ -1,4 +1,4 @@
-//! Event time of the generated timeline, in milliseconds since 1970. [pure]
+//! Event time of the generated timeline, in milliseconds since 1970. `[pure]`
 
 /// One minute.
 pub(crate) const MINUTE: i64 = 60_000;

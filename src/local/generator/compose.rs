@@ -1,4 +1,4 @@
-//! Writes a text: sentences from the lexicon, tags, links, emoji, and what makes it match the keywords or not. [pure]
+//! Writes a text: sentences from the lexicon, tags, links, emoji, and what makes it match the keywords or not. `[pure]`
 
 use super::author::{Author, rank, settled};
 use super::draft::Draft;

@@ -1,5 +1,5 @@
 //! A text built part by part in three forms at once: HTML as a server writes it, the readable text, and the clean
-//! text that the pipeline should arrive at. Each part knows its own three forms; nothing is parsed back. [pure]
+//! text that the pipeline should arrive at. Each part knows its own three forms; nothing is parsed back. `[pure]`
 
 /// How a server writes HTML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

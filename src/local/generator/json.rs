@@ -1,4 +1,4 @@
-//! The fields of a status, in the order in which Mastodon writes them. [pure]
+//! The fields of a status, in the order in which Mastodon writes them. `[pure]`
 
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 //! The timeline comes in slices of a week. A slice is a number of statuses; each has a [`Plan`], and each version of
 //! a status can be made at any time from its plan ([`Slice::status`]): nothing needs to be kept. Together with the
 //! status comes its [`Label`]: what a right pipeline makes of it, known because the parts that the text was built
-//! from are known. [pure]
+//! from are known. `[pure]`
 
 mod author;
 pub(crate) mod clock;

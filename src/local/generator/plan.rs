@@ -1,5 +1,5 @@
 //! What the timeline has in store for one status: when it comes, by whom, about what, and what becomes of it.
-//! A plan is drawn from the seed alone, in any order, at no cost worth mentioning. [pure]
+//! A plan is drawn from the seed alone, in any order, at no cost worth mentioning. `[pure]`
 
 use super::author;
 use super::clock::{DAY, FUTURE, HOUR, MINUTE, ORIGIN, hour_of, moment_of};

@@ -1,4 +1,4 @@
-//! Randomness that can be asked for any status at any time: a generator per (seed, purpose, place). [pure]
+//! Randomness that can be asked for any status at any time: a generator per (seed, purpose, place). `[pure]`
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;

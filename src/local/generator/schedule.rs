@@ -1,5 +1,5 @@
 //! The order in which the events of a slice come: statuses, their edits and deletes, and those of the slice before
-//! that people thought of a week later. [pure]
+//! that people thought of a week later. `[pure]`
 
 use super::plan::{Change, Plan};
 use super::{Made, Slice};

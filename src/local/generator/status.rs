@@ -1,4 +1,4 @@
-//! A status as Mastodon writes it, together with what a right pipeline makes of it. [pure]
+//! A status as Mastodon writes it, together with what a right pipeline makes of it. `[pure]`
 
 use super::author::{self, Author};
 use super::clock::{DAY, HOUR, MINUTE, iso};

@@ -1,4 +1,4 @@
-//! English. [pure]
+//! English. `[pure]`
 
 use super::Lexicon;
 

@@ -1,4 +1,4 @@
-//! French. [pure]
+//! French. `[pure]`
 
 use super::Lexicon;
 

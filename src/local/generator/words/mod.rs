@@ -1,5 +1,5 @@
 //! The words that generated toots are made of, one file per language. A pattern is words and marks separated by
-//! spaces; `{slot}` stands for one of the slot's entries, themselves patterns. [pure]
+//! spaces; `{slot}` stands for one of the slot's entries, themselves patterns. `[pure]`
 //!
 //! Marks: `/` new line, `//` new paragraph, `%tag` a tag among the words, `%person` a name of the keyword list,
 //! `%url` an address, `%mention` someone, `%emoji` an emoji; punctuation stands alone.

@@ -1,4 +1,4 @@
-//! German, Spanish, Brazilian Portuguese, Japanese and Traditional Chinese: fewer words, the same marks. [pure]
+//! German, Spanish, Brazilian Portuguese, Japanese and Traditional Chinese: fewer words, the same marks. `[pure]`
 
 use super::Lexicon;
 

@@ -1,4 +1,4 @@
-//! Words with something else than letters and digits in them, with the clean form that each must get. [pure]
+//! Words with something else than letters and digits in them, with the clean form that each must get. `[pure]`
 
 /// Shown form and clean form, written down by hand.
 pub(in crate::local) const SPECIALS: [(&str, &str); 27] = [

@@ -1,4 +1,4 @@
-//! Tags and names: those of the contract's keyword list, written down here a second time on purpose, and others. [pure]
+//! Tags and names: those of the contract's keyword list, written down here a second time on purpose, and others. `[pure]`
 
 /// Tags of the keyword list, the frequent ones first. A toot with one of them, in any case, is kept.
 pub(in crate::local) const KEYWORD_TAGS: [&str; 30] = [
