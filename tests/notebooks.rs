@@ -274,6 +274,10 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
     // partie3 ran before partie4 scored anything; it must say the same after it.
     let before = history(&world);
     passes(&world, &["partie3"]);
+    let index = fs::read_to_string(world.out().join("index.html")).unwrap();
+    for name in spar::runner::NOTEBOOKS {
+        assert!(index.contains(&format!("{name}.html")), "the index forgets the page of {name}");
+    }
     assert_eq!(history(&world), before);
 
     // A second slice, and partie2's kernel killed as soon as it has taken the topic over.

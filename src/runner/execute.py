@@ -54,8 +54,15 @@ class TooLong(Exception):
     """The cell did not end in its time."""
 
 
-def run_cell(manager, client, code, limit):
-    """Executes `code`; returns its outputs and its execution count."""
+# A cell's last words on stderr may come after the kernel has called it done; most come within this time.
+SETTLE = 0.1
+
+
+def run_cell(manager, client, code, limit, late):
+    """Executes `code`; returns its outputs and its execution count.
+
+    What still comes from the cell before is added to `late`.
+    """
     outputs, count = [], None
     deadline = time.monotonic() + limit
     request = client.execute(code, allow_stdin=True, stop_on_error=False)
@@ -69,6 +76,8 @@ def run_cell(manager, client, code, limit):
             message = client.get_iopub_msg(timeout=0.1)
             if message["parent_header"].get("msg_id") == request:
                 idle |= take(message, outputs)
+            else:
+                take(message, late)
         except queue.Empty:
             pass
         if client.stdin_channel.msg_ready():
@@ -83,7 +92,13 @@ def run_cell(manager, client, code, limit):
             reply = client.get_shell_msg(timeout=1)
             if reply["parent_header"].get("msg_id") == request:
                 replied, count = True, reply["content"].get("execution_count")
+    read_until_quiet(client, request, outputs, SETTLE)
     return outputs, count
+
+
+def complains(outputs):
+    """True when something was said on stderr, or an error was shown."""
+    return any(o["output_type"] == "error" or o.get("name") == "stderr" for o in outputs)
 
 
 def read_until_quiet(client, request, outputs, moment=0.5):
@@ -94,7 +109,7 @@ def read_until_quiet(client, request, outputs, moment=0.5):
             message = client.get_iopub_msg(timeout=moment)
         except queue.Empty:
             return idle
-        if message["parent_header"].get("msg_id") == request:
+        if request is None or message["parent_header"].get("msg_id") == request:
             idle |= take(message, outputs)
 
 
@@ -130,14 +145,24 @@ def main(source, executed, limit):
         if hear() != "go":
             return
         cells = [c for c in notebook.cells if c.cell_type == "code"]
+        late = []
         for index, cell in enumerate(cells):
             tell("cell", index=index, of=len(cells), source=cell.source)
             begin, ended = time.monotonic(), "complete"
             try:
-                cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit)
+                cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit, late)
+                if index + 1 == len(cells):
+                    read_until_quiet(client, None, late)
+                    cell.outputs += late
             except (Gone, TooLong) as cause:
                 ended = "gone" if isinstance(cause, Gone) else "too long"
                 cell.outputs = cause.args[0]
+            if index and index + 1 < len(cells) and complains(late):
+                # It was the cell before that failed; this one ran on without knowing.
+                cells[index - 1].outputs += late
+                tell("done", index=index - 1, seconds=0.0, ended="complete", outputs=cells[index - 1].outputs)
+                hear()
+                return
             tell("done", index=index, seconds=time.monotonic() - begin, ended=ended, outputs=cell.outputs)
             if ended != "complete":
                 return

@@ -161,7 +161,7 @@ fn notebook(
     progress.notebook(name);
     let mut ran = Ran { notebook: name.into(), cells: 0, seconds: 0.0, cell_seconds: Vec::new(), failure: None };
     let mut begin = Instant::now();
-    let mut line = String::new();
+    let mut lines: Vec<String> = Vec::new();
     loop {
         match driver.hear()? {
             Event::Ready => {
@@ -169,8 +169,9 @@ fn notebook(
                 driver.say("go")?;
             }
             Event::Cell { index, of, source } => {
-                line = first_line(&source);
+                let line = first_line(&source);
                 progress.cell(name, index + 1, of, &line);
+                lines.push(line);
                 // The opening cell is the busiest; a kernel that starts beside it would slow both.
                 if (index == 1 || of == 1)
                     && let Some(started) = started.take()
@@ -184,7 +185,12 @@ fn notebook(
                 ran.cell_seconds.push(seconds);
                 ran.seconds = begin.elapsed().as_secs_f64();
                 if let Some(message) = failure(ended, &outputs) {
-                    ran.failure = Some(Failure { notebook: name.into(), cell: index + 1, line: line.clone(), message });
+                    ran.failure = Some(Failure {
+                        notebook: name.into(),
+                        cell: index + 1,
+                        line: lines.get(index).cloned().unwrap_or_default(),
+                        message,
+                    });
                     if ended == Ended::Complete {
                         driver.say("stop")?;
                     }

@@ -70,7 +70,8 @@ impl Pages {
             return Err(Error::cannot(format!("render {} of {} pages", self.asked - pages, self.asked), why));
         }
         let file = self.out.join("index.html");
-        std::fs::write(&file, index(config, ran)).map_err(|e| Error::cannot(format!("write {}", file.display()), e))?;
+        std::fs::write(&file, index(config, ran, &self.out))
+            .map_err(|e| Error::cannot(format!("write {}", file.display()), e))?;
         Ok(file)
     }
 }
@@ -83,7 +84,19 @@ impl Drop for Pages {
     }
 }
 
-fn index(config: &Config, ran: &[Ran]) -> String {
+/// Rows for the pages of earlier runs that still lie beside this one's.
+fn earlier(ran: &[Ran], out: &Path) -> impl Iterator<Item = String> {
+    super::NOTEBOOKS
+        .into_iter()
+        .filter(|name| ran.iter().all(|r| r.notebook != *name) && out.join(format!("{name}.html")).is_file())
+        .map(|name| {
+            format!(
+                "<tr><td><a href=\"{name}.html\">{name}</a></td><td>exécuté auparavant</td><td></td><td></td></tr>\n"
+            )
+        })
+}
+
+fn index(config: &Config, ran: &[Ran], out: &Path) -> String {
     let rows: String = ran
         .iter()
         .map(|r| {
@@ -99,6 +112,7 @@ fn index(config: &Config, ran: &[Ran]) -> String {
                 r.seconds
             )
         })
+        .chain(earlier(ran, out))
         .collect();
     let origin = if config.is_local() {
         "Les toots sont générés par le serveur Mastodon local du projet.".to_owned()
