@@ -161,14 +161,12 @@ fn lab(arguments: &[String]) -> Result<ExitCode> {
 
 fn check() -> Result<ExitCode> {
     let config = Config::from_env()?;
-    println!("{}", spar::preflight::check(&config)?);
-    Ok(match spar::preflight::require(&config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("spar: {e}");
-            ExitCode::FAILURE
-        }
-    })
+    let (table, failures) = spar::preflight::look(&config)?;
+    println!("{table}");
+    for failure in &failures {
+        eprintln!("spar: {failure}");
+    }
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn act(action: &ServicesAction) -> Result<ExitCode> {

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// How long a service may take to answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// The state of an embedded service that does not run.
+const STOPPED: &str = "arrêté";
+
 /// One line of the table.
 struct Line {
     service: &'static str,
@@ -23,13 +26,32 @@ struct Line {
 
 /// Asks Mastodon, Kafka and PostgreSQL, and shows for each its address, its state and the next step.
 ///
-/// A service that is away is shown, not an error: the table says how to start it.
+/// A service that is away is shown, not an error: the table says how to start it, and a line before it what it said.
 ///
 /// # Errors
 ///
 /// Fails if the table cannot be built.
 pub fn check(config: &Config) -> Result<Table> {
     let lines = ask(config);
+    // That an embedded service does not run is all there is to say about it, and the table says it.
+    for line in lines.iter().filter(|line| line.state != STOPPED) {
+        line.failure.iter().for_each(|e| say(e.to_string()));
+    }
+    table(config, &lines)
+}
+
+/// The same, the words of each service that is away apart: one sentence with the next step.
+///
+/// # Errors
+///
+/// Fails if the table cannot be built.
+pub fn look(config: &Config) -> Result<(Table, Vec<Error>)> {
+    let lines = ask(config);
+    let table = table(config, &lines)?;
+    Ok((table, lines.into_iter().filter_map(|line| line.failure).collect()))
+}
+
+fn table(config: &Config, lines: &[Line]) -> Result<Table> {
     if config.is_local() {
         say("Les toots viennent du Mastodon local : ils sont générés, personne ne les a écrits.");
     }
@@ -68,7 +90,12 @@ impl Line {
     }
 
     fn away(service: &'static str, address: &str, embedded: bool, key: &str, e: Error) -> Self {
-        let state = if address.is_empty() { "arrêté" } else { "injoignable" };
+        let state = match address {
+            _ if e.is_refused() => "refusé",
+            _ if e.is_invalid() => "réglage à corriger",
+            "" => STOPPED,
+            _ => "injoignable",
+        };
         let next = if embedded {
             "lancer `./spar services up`, puis relancer la cellule d'ouverture".to_owned()
         } else {
@@ -107,16 +134,14 @@ fn ask_postgres(config: &Config) -> Line {
     };
     let address = crate::postgres::connect::address(url).unwrap_or_default();
     let database = crate::postgres::connect::database_name(url).unwrap_or_default();
-    match block_on(postgres::version(url, None)) {
-        Ok(version) => Line::ready(NAME, &address, format!("prêt : version {version}, base {database}"), ""),
-        // The only invalid answer of a server is a database that it does not have; `postgres` is always there.
-        Err(e) if e.is_invalid() => match block_on(postgres::version(url, Some("postgres"))) {
-            Ok(version) => {
-                let state = format!("prêt : version {version}, base {database} absente");
-                Line::ready(NAME, &address, state, "partie2 crée la base")
-            }
-            Err(_) => Line::away(NAME, &address, config.embedded.postgres, "DATABASE_URL", e),
-        },
+    match block_on(postgres::look(url)) {
+        Ok(found) if found.database => {
+            Line::ready(NAME, &address, format!("prêt : version {}, base {database}", found.version), "")
+        }
+        Ok(found) => {
+            let state = format!("prêt : version {}, base {database} absente", found.version);
+            Line::ready(NAME, &address, state, "partie2 crée la base")
+        }
         Err(e) => Line::away(NAME, &address, config.embedded.postgres, "DATABASE_URL", e),
     }
 }

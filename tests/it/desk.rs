@@ -10,7 +10,7 @@ use spar::{Config, Pipeline, Result, Store, Until};
 
 pub struct Desk {
     pub config: Config,
-    _database: FreshDatabase,
+    _database: Option<FreshDatabase>,
     pub loader: Loader,
 }
 
@@ -31,12 +31,17 @@ impl Desk {
 
     pub fn with_partitions(partitions: i32) -> Self {
         let database = fresh_database();
-        let mut config = database.clone();
+        let desk = Self::on(database.clone(), partitions);
+        Self { _database: Some(database), ..desk }
+    }
+
+    /// With a topic of one's own on given servers, and tables in the database that the settings name.
+    pub fn on(mut config: Config, partitions: i32) -> Self {
         config.topic = format!("{}_stream", fresh_topic("toots"));
         Store::create(&config).unwrap();
         let loader = Self::loader(&config);
         loader.create_topic(&config.topic, partitions).unwrap();
-        Self { config, _database: database, loader }
+        Self { config, _database: None, loader }
     }
 
     pub fn loader(config: &Config) -> Loader {
@@ -83,7 +88,11 @@ impl Desk {
     }
 
     pub fn tables(&self) -> Vec<Vec<String>> {
-        IDENTICAL.iter().map(|statement| self.query(statement)).collect()
+        Self::tables_of(&self.config)
+    }
+
+    pub fn tables_of(config: &Config) -> Vec<Vec<String>> {
+        IDENTICAL.iter().map(|statement| query(config.database_url().unwrap(), statement)).collect()
     }
 
     /// See [`consistent`].

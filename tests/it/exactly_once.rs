@@ -11,7 +11,7 @@ use std::time::Duration;
 const STEPS: [Step; 6] = [Step::Read, Step::Moved, Step::Stored, Step::Aggregated, Step::Written, Step::Committed];
 
 /// A little of everything, in two parts.
-fn story() -> (Vec<Draft>, Vec<Draft>) {
+pub fn story() -> (Vec<Draft>, Vec<Draft>) {
     let toot = |n: usize| {
         message(&n.to_string())
             .user(&format!("u{}", n % 5))
@@ -45,7 +45,7 @@ fn offsets(desk: &Desk) -> Vec<String> {
 }
 
 /// The tables of a run without any fault.
-fn clean_run() -> Vec<Vec<String>> {
+pub fn clean_run() -> Vec<Vec<String>> {
     let desk = Desk::new();
     let (first, second) = story();
     desk.send(&first);
