@@ -33,4 +33,5 @@ mod tokens;
 mod toot;
 mod whole;
 mod window;
+mod workers;
 mod world;
