@@ -15,6 +15,7 @@ mod messages;
 mod model;
 mod oauth;
 mod partie2;
+mod place;
 mod plots;
 mod preflight;
 mod read;
