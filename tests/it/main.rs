@@ -1,5 +1,6 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod boxes;
 mod clean;
 mod config;
 mod dataset;
@@ -15,6 +16,7 @@ mod messages;
 mod model;
 mod oauth;
 mod partie2;
+mod place;
 mod plots;
 mod preflight;
 mod read;
