@@ -1,5 +1,6 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod boxes;
 mod clean;
 mod config;
 mod dataset;
@@ -35,4 +36,5 @@ mod tokens;
 mod toot;
 mod whole;
 mod window;
+mod workers;
 mod world;
