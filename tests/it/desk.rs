@@ -1,12 +1,13 @@
 //! A topic and a database of one's own, and what the tests of partie2 ask of them.
 
 use crate::messages::Draft;
-use crate::support::{FreshDatabase, fresh_database, fresh_topic, query};
+use crate::support::{FreshDatabase, eventually, fresh_database, fresh_topic, query};
 use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::{Loader, Raw};
 use spar::pipeline::StreamReport;
 use spar::{Config, Pipeline, Result, Store, Until};
+use std::time::Duration;
 
 pub struct Desk {
     pub config: Config,
@@ -41,6 +42,10 @@ impl Desk {
         Store::create(&config).unwrap();
         let loader = Self::loader(&config);
         loader.create_topic(&config.topic, partitions).unwrap();
+        // A busy broker tells of a new topic a moment later.
+        eventually("the topic is known", Duration::from_secs(60), || {
+            spar::kafka::topic_info(&config).is_ok_and(|info| info.partitions.len() == partitions as usize)
+        });
         Self { config, _database: None, loader }
     }
 
