@@ -140,6 +140,10 @@ pub struct Config {
     pub lateness: Duration,
     /// `SPAR_IDLE_SECONDS`: a stream without a record for so long is idle and closes its windows, default 60.
     pub idle: Duration,
+    /// `SPAR_HASHTAGS`: follow the streams of these hashtags instead of the public one, separated by commas.
+    pub hashtags: Vec<String>,
+    /// `SPAR_QUIET_SECONDS`: an open stream without a toot for so long is told as silent, default 600.
+    pub quiet: Duration,
     /// `SPAR_LISTEN_SECONDS`: how long the bounded step of partie1 listens to a real instance, default 120.
     pub listen: Duration,
     /// `SPAR_ACTIVE_OVER`: active users have more toots than this, default 2.
@@ -218,6 +222,8 @@ impl Config {
             window: seconds(&get, "SPAR_WINDOW_SECONDS", 3600, 86_400 * 7)?,
             lateness: seconds(&get, "SPAR_LATENESS_SECONDS", 3600, 86_400 * 7)?,
             idle: seconds(&get, "SPAR_IDLE_SECONDS", 60, 86_400)?,
+            hashtags: list(get("SPAR_HASHTAGS")),
+            quiet: seconds(&get, "SPAR_QUIET_SECONDS", 600, 86_400)?,
             listen: seconds(&get, "SPAR_LISTEN_SECONDS", 120, 86_400)?,
             active_over: number(&get, "SPAR_ACTIVE_OVER", 2, 0, u32::MAX)?,
             heatmap_over: number(&get, "SPAR_HEATMAP_OVER", 5, 0, u32::MAX)?,

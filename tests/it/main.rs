@@ -1,11 +1,13 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod answers;
 mod clean;
 mod config;
 mod dataset;
 mod desk;
 mod display;
 mod exactly_once;
+mod hashtags;
 mod history;
 mod ingest;
 mod keywords;
@@ -13,10 +15,12 @@ mod listen;
 mod local;
 mod messages;
 mod model;
+mod network;
 mod oauth;
 mod partie2;
 mod plots;
 mod preflight;
+mod proxy;
 mod read;
 mod record;
 mod runner;
