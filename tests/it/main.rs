@@ -38,3 +38,4 @@ mod toot;
 mod whole;
 mod window;
 mod world;
+mod wrong;
