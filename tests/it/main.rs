@@ -7,6 +7,7 @@ mod dataset;
 mod desk;
 mod display;
 mod exactly_once;
+mod foreign;
 mod hashtags;
 mod history;
 mod ingest;
