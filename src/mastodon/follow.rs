@@ -131,7 +131,7 @@ async fn elsewhere(listening: &mut Listening, refused: Error) -> Result<String, 
     match super::discover(&listening.client, &listening.base).await {
         Ok((_, streaming)) if streaming == listening.streaming => Err(refused),
         Ok((_, streaming)) => {
-            safe_for_token(&streaming)?;
+            safe_for_token(&listening.config, &streaming)?;
             let cause = format!("the stream moved to {}", place(&streaming));
             listening.streaming = streaming;
             Ok(cause)

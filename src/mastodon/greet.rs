@@ -1,7 +1,7 @@
 //! One round trip to an instance: is it healthy, does it know the token, and which of its streams carry toots?
 
 use super::feed::{Feed, feeds};
-use super::http::{client, place, safe_for_token};
+use super::http::{client, is_ours, place, safe_for_token};
 use super::{base, discover, health, unknown_token, verify};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -37,13 +37,13 @@ pub(crate) enum TokenState {
 pub(crate) fn greet(config: &Config) -> Result<Greeting> {
     let base = base(config)?;
     if config.access_token.is_some() {
-        safe_for_token(&base)?;
+        safe_for_token(config, &base)?;
     }
-    let client = client(&base)?;
+    let client = client(&base, is_ours(config, &base))?;
     block_on(async {
         let (instance, streaming) = discover(&client, &base).await?;
         if config.access_token.is_some() {
-            safe_for_token(&streaming)?;
+            safe_for_token(config, &streaming)?;
         }
         health(&client, &streaming).await?;
         let followed = feeds(&instance, &place(&base), &config.hashtags)?;

@@ -34,7 +34,7 @@ use crate::display::{Report, neutralise};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
 use feed::{Feed, feeds};
-use http::{NO_MASTODON, answer, client, place, refused, safe_for_token};
+use http::{NO_MASTODON, answer, client, is_ours, place, refused, safe_for_token};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use std::fmt;
@@ -71,15 +71,16 @@ impl Mastodon {
     pub fn connect_with(config: &Config, patience: Patience) -> Result<Self> {
         let base = base(config)?;
         let token = config.access_token()?.clone();
-        safe_for_token(&base)?;
-        let client = client(&base)?;
+        safe_for_token(config, &base)?;
+        let client = client(&base, is_ours(config, &base))?;
         let (instance, streaming) = block_on(discover(&client, &base))?;
-        safe_for_token(&streaming)?;
+        safe_for_token(config, &streaming)?;
         block_on(health(&client, &streaming))?;
         let account = block_on(verify(&client, &base, &token))?.ok_or_else(|| unknown_token(&base))?;
         let feeds = feeds(&instance, &place(&base), &config.hashtags)?;
         let source = config.source.clone();
-        let listening = Listening { client, base, streaming, token, source, patience };
+        let config = config.clone();
+        let listening = Listening { config, client, base, streaming, token, source, patience };
         Ok(Self(Arc::new(Inner { listening, account, instance, feeds })))
     }
 

@@ -5,7 +5,7 @@ use super::event::Incoming;
 use super::feed::Feed;
 use super::follow::follow;
 use super::repeats::Repeats;
-use crate::config::Secret;
+use crate::config::{Config, Secret};
 use crate::error::Result;
 use crate::runtime::{block_on, runtime};
 use reqwest::Client;
@@ -23,6 +23,8 @@ const QUEUE: usize = 256;
 /// Where to listen, and with what.
 #[derive(Clone)]
 pub(super) struct Listening {
+    /// Which machines are ours.
+    pub config: Config,
     pub client: Client,
     /// The instance, which tells where it streams.
     pub base: Url,

@@ -1,6 +1,7 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
 mod answers;
+mod boxes;
 mod clean;
 mod config;
 mod dataset;
@@ -19,6 +20,7 @@ mod model;
 mod network;
 mod oauth;
 mod partie2;
+mod place;
 mod plots;
 mod preflight;
 mod proxy;
@@ -38,5 +40,6 @@ mod tokens;
 mod toot;
 mod whole;
 mod window;
+mod workers;
 mod world;
 mod wrong;
