@@ -1,5 +1,9 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod bad_data;
+mod bad_events;
+mod bad_files;
+mod bad_records;
 mod clean;
 mod config;
 mod dataset;
@@ -7,6 +11,7 @@ mod desk;
 mod display;
 mod exactly_once;
 mod history;
+mod hostile;
 mod ingest;
 mod keywords;
 mod listen;
@@ -15,6 +20,7 @@ mod messages;
 mod model;
 mod oauth;
 mod partie2;
+mod payloads;
 mod plots;
 mod preflight;
 mod read;
