@@ -1,8 +1,10 @@
-# Jupyter with the project's kernel. The set-up is the one of the README's command.
+# Jupyter with the project's kernel, and the local Mastodon. The set-up is that of the README's command, `./spar setup`.
 FROM rust:1.95.0-bookworm AS rust
 
-FROM quay.io/jupyter/minimal-notebook:2026-10-26
-USER root
+FROM quay.io/jupyter/minimal-notebook:2026-10-05
+USER 0
+# The README's prerequisites; Python is the image's own. A version of Debian's would be gone with its next fix.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev make \
     && rm -rf /var/lib/apt/lists/*
@@ -12,8 +14,10 @@ ENV RUSTUP_HOME=/usr/local/rustup \
     CARGO_HOME=/home/jovyan/.cargo \
     PATH=/usr/local/cargo/bin:$PATH
 COPY --chown=1000:100 . /home/jovyan/spar
-USER 1000
+USER 1000:100
 WORKDIR /home/jovyan/spar
-# The folder is there for the volume, which takes its owner over.
-RUN ./spar setup && mkdir --parents .spar/state
+# Volumes take the owner of the folders that they cover.
+RUN ./spar setup && mkdir --parents notebooks data out .spar/state .spar/mastodon
+EXPOSE 8888
+# On every address of the container, which compose publishes on the host's loopback only.
 CMD ["./spar", "lab", "--", "--ServerApp.ip=0.0.0.0", "--ServerApp.open_browser=False"]

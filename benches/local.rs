@@ -18,7 +18,9 @@ fn main() -> spar::Result<()> {
     config.mastodon_url = Some(server.url.clone());
     config.mastodon_control = Some(server.control.clone());
     let app = oauth::register_app(&config, &oauth::App::named("bench"))?;
-    oauth::access_token_with(&config, &app, |address| consent(address).expect("the consent page gives a code"))?;
+    oauth::access_token_with(&config, &app, |address| {
+        consent(&config, address).expect("the consent page gives a code")
+    })?;
     config.access_token = Config::from_settings(folder.path(), |_| None)?.access_token;
     let mastodon = Mastodon::connect(&config)?;
     let control = LocalControl::new(&server.control)?;

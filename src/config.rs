@@ -91,7 +91,7 @@ pub struct Embedded {
     pub kafka: bool,
     /// `DATABASE_URL` is not set.
     pub postgres: bool,
-    /// `MASTODON_URL` is not set.
+    /// Neither `MASTODON_URL` nor `SPAR_LOCAL_URL` is set.
     pub mastodon: bool,
 }
 
@@ -108,10 +108,15 @@ pub struct Config {
     pub out: PathBuf,
     /// `local` for generated toots, else the instance's host.
     pub source: String,
-    /// The instance (`MASTODON_URL`), else the local one when it runs.
+    /// The instance (`MASTODON_URL`), else the local one (`SPAR_LOCAL_URL`, or the embedded one when it runs).
     pub mastodon_url: Option<String>,
-    /// The local Mastodon's control address, when it runs and is used.
+    /// The local Mastodon's control address (`SPAR_LOCAL_CONTROL`, or the embedded one's), when it is used.
     pub mastodon_control: Option<String>,
+    /// `SPAR_LOCAL_URL`: a local Mastodon that runs elsewhere on a network of one's own, as between containers. Plain
+    /// HTTP may carry its tokens, which open nothing but generated toots; no other token is ever sent there.
+    pub local_url: Option<String>,
+    /// `SPAR_LOCAL_PAGES`: where a person's browser reaches that one, when it is under another address.
+    pub local_pages: Option<String>,
     /// `MASTODON_ACCESS_TOKEN`, else the one that `jeton_access` saved for this instance.
     pub access_token: Option<Secret>,
     /// `KAFKA_BOOTSTRAP_SERVERS`, else the embedded broker.
@@ -140,6 +145,8 @@ pub struct Config {
     pub lateness: Duration,
     /// `SPAR_IDLE_SECONDS`: a stream without a record for so long is idle and closes its windows, default 60.
     pub idle: Duration,
+    /// `SPAR_SESSION_SECONDS`: a worker that is silent for so long loses its partitions, 6 to 1800, default 45.
+    pub session: Duration,
     /// `SPAR_LISTEN_SECONDS`: how long the bounded step of partie1 listens to a real instance, default 120.
     pub listen: Duration,
     /// `SPAR_ACTIVE_OVER`: active users have more toots than this, default 2.
@@ -190,27 +197,42 @@ impl Config {
         let get = |key: &str| get(key).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let path = |key: &str| get(key).map(|p| home.join(p));
         let state = path("SPAR_STATE").unwrap_or_else(|| home.join(".spar/state"));
-        let mastodon_url = get("MASTODON_URL").map(|u| u.trim_end_matches('/').to_owned());
+        let address = |key: &str| get(key).map(|u| u.trim_end_matches('/').to_owned());
+        let mastodon_url = address("MASTODON_URL");
         let source = match &mastodon_url {
             None => "local".to_owned(),
-            Some(url) => source_of(url)?,
+            Some(url) => source_of("MASTODON_URL", url)?,
         };
+        let ours = |key: &str| match address(key).filter(|_| mastodon_url.is_none()) {
+            Some(url) => source_of(key, &url).map(|_| Some(url)),
+            None => Ok(None),
+        };
+        let (local_url, local_control) = (ours("SPAR_LOCAL_URL")?, ours("SPAR_LOCAL_CONTROL")?);
+        let local_pages = ours("SPAR_LOCAL_PAGES")?;
         let running = Endpoints::read(&Endpoints::file(&state, &source))?;
-        let access_token = match get("MASTODON_ACCESS_TOKEN") {
+        // A token of the user's own is no business of a server that is spoken to in the clear.
+        let access_token = match get("MASTODON_ACCESS_TOKEN").filter(|_| local_url.is_none()) {
             Some(token) => Some(Secret::new(token)),
             None => Credentials::read(&Credentials::file(&state, &source))?.access_token,
         };
         let embedded = Embedded {
             kafka: get("KAFKA_BOOTSTRAP_SERVERS").is_none(),
             postgres: get("DATABASE_URL").is_none(),
-            mastodon: mastodon_url.is_none(),
+            mastodon: mastodon_url.is_none() && local_url.is_none(),
+        };
+        let running = if local_url.is_some() {
+            Endpoints { mastodon: local_url.clone(), mastodon_control: local_control, ..running }
+        } else {
+            running
         };
         Ok(Self {
             home: home.to_owned(),
             out: path("SPAR_OUT").unwrap_or_else(|| home.join("out")),
             tools: path("SPAR_TOOLS").unwrap_or_else(|| home.join(".spar/tools")),
             mastodon_url: mastodon_url.or(running.mastodon),
-            mastodon_control: running.mastodon_control.filter(|_| embedded.mastodon),
+            mastodon_control: running.mastodon_control.filter(|_| embedded.mastodon || local_url.is_some()),
+            local_pages: local_pages.filter(|_| local_url.is_some()),
+            local_url,
             access_token,
             kafka: get("KAFKA_BOOTSTRAP_SERVERS").or(running.kafka),
             database_url: get("DATABASE_URL").map(Secret::new).or(running.database_url),
@@ -228,6 +250,7 @@ impl Config {
             window: seconds(&get, "SPAR_WINDOW_SECONDS", 3600, 86_400 * 7)?,
             lateness: seconds(&get, "SPAR_LATENESS_SECONDS", 3600, 86_400 * 7)?,
             idle: seconds(&get, "SPAR_IDLE_SECONDS", 60, 86_400)?,
+            session: Duration::from_secs(number(&get, "SPAR_SESSION_SECONDS", 45, 6, 1800)?),
             listen: seconds(&get, "SPAR_LISTEN_SECONDS", 120, 86_400)?,
             active_over: number(&get, "SPAR_ACTIVE_OVER", 2, 0, u32::MAX)?,
             heatmap_over: number(&get, "SPAR_HEATMAP_OVER", 5, 0, u32::MAX)?,
@@ -403,9 +426,9 @@ fn home() -> Result<PathBuf> {
 }
 
 /// The host (and port, when it is not the usual one) of an instance: the name its data are kept under.
-fn source_of(url: &str) -> Result<String> {
+fn source_of(key: &str, url: &str) -> Result<String> {
     let bad =
-        |why: String| Error::cannot("use MASTODON_URL", why).next("write it as https://mastodon.example").invalid();
+        |why: String| Error::cannot(format!("use {key}"), why).next("write it as https://mastodon.example").invalid();
     let parsed = url::Url::parse(url).map_err(|e| bad(e.to_string()))?;
     let host = parsed.host_str().ok_or_else(|| bad("it names no host".into()))?;
     if !matches!(parsed.scheme(), "http" | "https") {

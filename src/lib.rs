@@ -2,6 +2,18 @@
 //! analysed, their sentiment learnt and scored, and the results drawn. The notebooks tell the story; this crate
 //! holds everything that is not the lesson.
 //!
+//! ```text
+//! Mastodon ──▶ ingest ──▶ Kafka ──▶ pipeline ──▶ PostgreSQL ──▶ batch, sentiment ──▶ charts
+//! ```
+//!
+//! Public calls block, and each one ends or gives a [`Job`]; results are the crate's own types ([`Table`], [`Figure`],
+//! [`Report`]), which show themselves in a notebook. Whatever can fail gives an [`Error`] that names what was tried, on
+//! what, why it failed and the next step. A [`Config`] is handed in; nothing else knows the environment. The invariants,
+//! and the tests that keep them, are in `ARCHITECTURE.md`; what the project must do, in `docs/contract.md`.
+//!
+//! Where to begin: [`toot::Message`] is what travels, [`stream::Stream`] what becomes of it, [`Pipeline`] the loop around
+//! both; the tables are in `src/postgres/schema.sql`.
+//!
 //! # Layout, in reading order
 //!
 //! * [`config`], [`error`], [`timestamp`]: settings, failures, event time

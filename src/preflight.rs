@@ -126,7 +126,10 @@ fn ask_mastodon(config: &Config) -> Line {
     let address = config.mastodon_url.as_deref().unwrap_or_default();
     let greeting = match greet(config) {
         Ok(greeting) => greeting,
-        Err(e) => return Line::away(NAME, address, config.embedded.mastodon, "MASTODON_URL", e),
+        Err(e) => {
+            let key = if config.local_url.is_some() { "SPAR_LOCAL_URL" } else { "MASTODON_URL" };
+            return Line::away(NAME, address, config.embedded.mastodon, key, e);
+        }
     };
     let version = greeting.version;
     let (token, next) = match greeting.token {

@@ -1,4 +1,4 @@
-//! A local Mastodon: the API that the pipeline uses, on loopback, with generated accounts and toots.
+//! A local Mastodon: the API that the pipeline uses, on loopback or between containers, with generated accounts and toots.
 //!
 //! * [`generator`]: the timeline, drawn from a seed, each status with the label of what should become of it;
 //! * [`oracle`]: what a right pipeline has in its tables after what was sent;
@@ -45,6 +45,7 @@ mod wire;
 
 pub use server::{LocalServer, serve, start};
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,10 +54,14 @@ use std::time::Duration;
 pub struct LocalSettings {
     /// Where position, applications and tokens are kept.
     pub folder: PathBuf,
-    /// Port of the public API on 127.0.0.1; 0 takes a free one.
+    /// The address that it listens on: loopback, or that of a container on a network of its own.
+    pub listen: IpAddr,
+    /// Port of the public API; 0 takes a free one.
     pub port: u16,
-    /// Port of the control address on 127.0.0.1; 0 takes a free one.
+    /// Port of the control address; 0 takes a free one.
     pub control_port: u16,
+    /// The base URL that clients know it by, when that is not this machine's loopback.
+    pub base: Option<String>,
     /// What the timeline is drawn from.
     pub seed: u64,
     /// Event seconds per second; none sends as fast as the listener's socket takes.
@@ -70,12 +75,14 @@ pub struct LocalSettings {
 }
 
 impl LocalSettings {
-    /// The defaults: free ports, seed 42, no limit of speed, 20,000 statuses a week, a heartbeat every 15 seconds.
+    /// The defaults: free ports on loopback, seed 42, no limit of speed, 20,000 statuses a week, a heartbeat every 15 seconds.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
+            listen: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             control_port: 0,
+            base: None,
             seed: 42,
             speed: None,
             statuses: 20_000,

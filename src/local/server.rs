@@ -116,12 +116,14 @@ async fn launch(settings: &LocalSettings) -> Result<LocalServer> {
     let lock = lock(settings)?;
     let accounts = Accounts::open(&settings.folder)?;
     let ledger = Ledger::open(&settings.folder)?;
-    let (public, port) = bind(settings.port).await?;
-    let (private, control_port) = bind(settings.control_port).await?;
-    let (url, control) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{control_port}"));
+    let (public, port) = bind(settings, settings.port).await?;
+    let (private, control_port) = bind(settings, settings.control_port).await?;
+    let url = settings.base.clone().unwrap_or_else(|| format!("http://127.0.0.1:{port}"));
+    let control = format!("http://127.0.0.1:{control_port}");
     let shared = Arc::new(Shared {
         base: url.clone(),
-        streaming: format!("ws://127.0.0.1:{port}"),
+        // As Mastodon tells it: http is ws, https is wss.
+        streaming: url.replacen("http", "ws", 1),
         heartbeat: settings.heartbeat,
         accounts,
         player: Arc::new(Player::new(ledger, settings.seed, settings.statuses, settings.speed)),
@@ -168,11 +170,12 @@ fn lock(settings: &LocalSettings) -> Result<File> {
     Ok(file)
 }
 
-async fn bind(port: u16) -> Result<(TcpListener, u16)> {
+async fn bind(settings: &LocalSettings, port: u16) -> Result<(TcpListener, u16)> {
     let cannot = |e: std::io::Error| {
-        Error::cannot(format!("listen on 127.0.0.1:{port}"), e).next("choose another port; 0 takes a free one")
+        let place = format!("listen on {}:{port}", settings.listen);
+        Error::cannot(place, e).next("choose another port; 0 takes a free one")
     };
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(cannot)?;
+    let listener = TcpListener::bind((settings.listen, port)).await.map_err(cannot)?;
     let port = listener.local_addr().map_err(cannot)?.port();
     Ok((listener, port))
 }

@@ -1,24 +1,34 @@
 //! What a person does on the consent page of the local server: read it, agree, copy the code.
 
-use super::http::{answer, client, is_loopback, place};
+use super::http::{answer, client, is_ours, place};
+use super::{base, join, oauth};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
 use html5gum::{Token, Tokenizer};
 use url::Url;
 
-/// Opens the consent page at `address`, submits its form and returns the code that the next page shows.
+/// Opens the consent page that `address` gives a person, submits its form and returns the code that the next page
+/// shows.
 ///
 /// # Errors
 ///
 /// Fails on an address of another machine: only the project's own server is answered by a program. Fails too if the
 /// page is no consent page or shows no code.
-pub fn consent(address: &str) -> Result<String> {
+pub fn consent(config: &Config, address: &str) -> Result<String> {
     let bad = |why: &str| Error::cannot("answer the consent page", why).next("open the address in a browser");
-    let url = Url::parse(address).map_err(|e| bad(&e.to_string()))?;
-    if !is_loopback(&url) {
+    let base = base(config)?;
+    let mut url = Url::parse(address).map_err(|e| bad(&e.to_string()))?;
+    if url.origin() == oauth::pages(config, &base)?.origin() {
+        // A person's browser may need another address than we do.
+        let asked = url.query().map(str::to_owned);
+        url = join(&base, url.path())?;
+        url.set_query(asked.as_deref());
+    }
+    if !is_ours(config, &url) {
         return Err(bad("it is on another machine, where only a person may agree").refused());
     }
-    let http = client(&url)?;
+    let http = client(&url, true)?;
     let action = format!("agree on the consent page of {}", place(&url));
     let page = block_on(answer(http.get(url.clone()), &action))?;
     let fields = hidden_fields(&page.body);

@@ -51,7 +51,7 @@ impl LocalControl {
     pub fn new(address: &str) -> Result<Self> {
         let base: Url =
             address.parse().map_err(|e| Error::cannot(format!("use the address {address}"), e).invalid())?;
-        Ok(Self { client: client(&base)?, base })
+        Ok(Self { client: client(&base, true)?, base })
     }
 
     /// Where the timeline stands.

@@ -1,6 +1,6 @@
 //! One round trip to an instance: is it healthy, and does it know the token?
 
-use super::http::{client, safe_for_token};
+use super::http::{client, is_ours, safe_for_token};
 use super::{base, discover, health, verify};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -31,13 +31,13 @@ pub(crate) enum TokenState {
 /// Asks the instance about itself, its streaming server for its health, and about the token if there is one.
 pub(crate) fn greet(config: &Config) -> Result<Greeting> {
     let base = base(config)?;
-    let client = client(&base)?;
+    let client = client(&base, is_ours(config, &base))?;
     block_on(async {
         let (instance, streaming) = discover(&client, &base).await?;
         health(&client, &streaming).await?;
         let token = match &config.access_token {
             None => TokenState::Absent,
-            Some(token) => match safe_for_token(&base) {
+            Some(token) => match safe_for_token(config, &base) {
                 Err(e) => TokenState::Unusable(e),
                 Ok(()) => match verify(&client, &base, token).await {
                     Ok(Some(account)) => TokenState::Of(account),

@@ -1,5 +1,6 @@
 //! One HTTP client per instance: bounded answers, and a token that never leaves its host.
 
+use crate::config::Config;
 use crate::display::neutralise;
 use crate::error::{Error, Result};
 use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
@@ -47,9 +48,9 @@ impl Answer {
 ///
 /// # Errors
 ///
-/// Fails for plain HTTP to another machine.
-pub(super) fn safe_for_token(url: &Url) -> Result<()> {
-    if url.scheme() == "https" || is_loopback(url) {
+/// Fails for plain HTTP to another machine, unless the settings say that a local Mastodon of our own runs there.
+pub(super) fn safe_for_token(config: &Config, url: &Url) -> Result<()> {
+    if url.scheme() == "https" || is_ours(config, url) {
         return Ok(());
     }
     Err(Error::cannot(format!("send the access token to {}", place(url)), "plain http would show it to the network")
@@ -57,7 +58,13 @@ pub(super) fn safe_for_token(url: &Url) -> Result<()> {
         .invalid())
 }
 
-pub(super) fn is_loopback(url: &Url) -> bool {
+/// True on this machine, and for the local Mastodon that `SPAR_LOCAL_URL` names: same scheme, host and port.
+pub(super) fn is_ours(config: &Config, url: &Url) -> bool {
+    let named = config.local_url.as_deref().and_then(|ours| Url::parse(ours).ok());
+    is_loopback(url) || named.is_some_and(|named| named.origin() == url.origin())
+}
+
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
@@ -72,8 +79,9 @@ pub(super) fn place(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// A client for `base`. It follows redirects inside the same origin only, so the token stays with its host.
-pub(super) fn client(base: &Url) -> Result<Client> {
+/// A client for `base`, which is `ours` or someone else's. It follows redirects inside the same origin only, so the
+/// token stays with its host.
+pub(super) fn client(base: &Url, ours: bool) -> Result<Client> {
     static PROVIDER: Once = Once::new();
     // Another part of the process may have chosen a provider first; that one does as well.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
@@ -91,8 +99,8 @@ pub(super) fn client(base: &Url) -> Result<Client> {
         .redirect(same_origin)
         .referer(false)
         .default_headers([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect());
-    if is_loopback(base) {
-        // No proxy stands between a machine and itself, and no certificate store is needed.
+    if ours && base.scheme() == "http" {
+        // No proxy stands between a machine and itself, nor between containers, and no certificate store is needed.
         builder = builder.no_proxy().tls_certs_only([]);
     }
     builder.build().map_err(|e| Error::cannot(format!("prepare the HTTP client for {}", place(base)), chain(&e)))
@@ -128,7 +136,7 @@ pub(super) fn unreachable(action: &str, error: &reqwest::Error) -> Error {
             .refused();
     }
     Error::cannot(action, chain(error))
-        .next("check MASTODON_URL and the network, or run `./spar services up`")
+        .next("check MASTODON_URL (in containers SPAR_LOCAL_URL) and the network, or run `./spar services up`")
         .transient()
 }
 

@@ -27,7 +27,7 @@ use crate::display::{Report, neutralise};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
 use crate::toot::KEYWORDS;
-use http::{answer, client, place, refused, safe_for_token};
+use http::{answer, client, is_ours, place, refused, safe_for_token};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use std::fmt;
@@ -72,10 +72,10 @@ impl Mastodon {
     pub fn connect_with(config: &Config, patience: Patience) -> Result<Self> {
         let base = base(config)?;
         let token = config.access_token()?.clone();
-        safe_for_token(&base)?;
-        let client = client(&base)?;
+        safe_for_token(config, &base)?;
+        let client = client(&base, is_ours(config, &base))?;
         let (instance, streaming) = block_on(discover(&client, &base))?;
-        safe_for_token(&streaming)?;
+        safe_for_token(config, &streaming)?;
         block_on(health(&client, &streaming))?;
         let account = block_on(verify(&client, &base, &token))?.ok_or_else(|| {
             Error::cannot(format!("use {}", place(&base)), "it no longer knows the access token")

@@ -1,6 +1,6 @@
 //! From nothing to an access token: register an application, have a person authorise it, exchange the code.
 
-use super::http::{Answer, answer, client, place, refused, safe_for_token};
+use super::http::{Answer, answer, client, is_ours, place, refused, safe_for_token};
 use super::{base, join, verify};
 use crate::config::{Config, Credentials, Secret};
 use crate::display::{Report, ask, neutralise, say};
@@ -151,8 +151,8 @@ impl fmt::Display for Token {
 /// Fails if the instance is away or refuses; the refusal is printed first, after `Erreur:`.
 pub fn register_app(config: &Config, app: &App) -> Result<Registration> {
     let base = base(config)?;
-    safe_for_token(&base)?;
-    let client = client(&base)?;
+    safe_for_token(config, &base)?;
+    let client = client(&base, is_ours(config, &base))?;
     let file = Credentials::file(&config.state, &config.source);
     let saved = Credentials::read(&file)?;
     if let Some(known) = Registration::from_credentials(config, &saved)
@@ -209,8 +209,8 @@ pub fn access_token(config: &Config, app: &Registration) -> Result<Token> {
 /// Fails as [`access_token`] does.
 pub fn access_token_with(config: &Config, app: &Registration, code_for: impl FnOnce(&str) -> String) -> Result<Token> {
     let base = base(config)?;
-    safe_for_token(&base)?;
-    let client = client(&base)?;
+    safe_for_token(config, &base)?;
+    let client = client(&base, is_ours(config, &base))?;
     let file = Credentials::file(&config.state, &config.source);
     let mut saved = Credentials::read(&file)?;
     if let Some(token) = config.access_token.clone().or_else(|| saved.access_token.clone())
@@ -220,7 +220,7 @@ pub fn access_token_with(config: &Config, app: &Registration, code_for: impl FnO
     }
     let (verifier, state) = (random_text()?, random_text()?);
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
-    let mut address = join(&base, "/oauth/authorize")?;
+    let mut address = join(&pages(config, &base)?, "/oauth/authorize")?;
     address
         .query_pairs_mut()
         .append_pair("response_type", "code")
@@ -254,6 +254,14 @@ pub fn access_token_with(config: &Config, app: &Registration, code_for: impl FnO
     saved.access_token = Some(token.clone());
     saved.write(&file)?;
     Ok(Token { token: Some(token), account })
+}
+
+/// Where a person's browser reaches the instance.
+pub(super) fn pages(config: &Config, base: &Url) -> Result<Url> {
+    match config.local_pages.as_deref() {
+        None => Ok(base.clone()),
+        Some(pages) => pages.parse().map_err(|e| Error::cannot(format!("use SPAR_LOCAL_PAGES={pages}"), e).invalid()),
+    }
 }
 
 /// The code that a person pasted: itself, or inside the whole address it was sent to, whose state must be ours.

@@ -217,7 +217,7 @@ fn notebook(
 /// Any other prompt gets an empty answer, which every cell must bear.
 fn answer(config: &Config, outputs: &serde_json::Value) -> String {
     let Some(address) = address(config, outputs) else { return String::new() };
-    crate::mastodon::consent(&address).unwrap_or_else(|e| {
+    crate::mastodon::consent(config, &address).unwrap_or_else(|e| {
         eprintln!("{e}");
         String::new()
     })
@@ -225,7 +225,7 @@ fn answer(config: &Config, outputs: &serde_json::Value) -> String {
 
 /// The consent page's address among what a cell printed, on the local instance only.
 fn address(config: &Config, outputs: &serde_json::Value) -> Option<String> {
-    let base = config.mastodon_url.as_deref().filter(|_| config.is_local())?;
+    let base = config.local_pages.as_deref().or(config.mastodon_url.as_deref()).filter(|_| config.is_local())?;
     let start = format!("{base}/oauth/authorize?");
     let printed = outputs.as_array()?.iter().filter_map(|o| o["text"].as_str());
     printed.flat_map(str::split_whitespace).find(|word| word.starts_with(&start)).map(str::to_owned)

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::local::LocalSettings;
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,23 +40,29 @@ pub struct MastodonArguments {
     /// Where position, apps and tokens are kept
     #[arg(long)]
     pub folder: PathBuf,
-    /// The port of the API, on loopback
+    /// The address to listen on
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into())]
+    pub listen: IpAddr,
+    /// The port of the API; 0 takes a free one
     #[arg(long)]
     pub port: u16,
-    /// The port that tells how far the timeline is, on loopback
+    /// The port that tells how far the timeline is; 0 takes a free one
     #[arg(long)]
     pub control_port: u16,
+    /// The base URL that clients know it by [default: loopback and the port]
+    #[arg(long, value_parser = base_url)]
+    pub base: Option<String>,
     /// A file that is written once the server listens
     #[arg(long)]
-    pub ready: PathBuf,
+    pub ready: Option<PathBuf>,
     /// The seed of the timeline
-    #[arg(long)]
+    #[arg(long, default_value_t = 42)]
     pub seed: u64,
     /// Event seconds per second, or `max`
-    #[arg(long)]
+    #[arg(long, default_value = "max")]
     pub speed: String,
     /// Statuses in a slice
-    #[arg(long)]
+    #[arg(long, default_value_t = 20_000)]
     pub statuses: u32,
 }
 
@@ -74,15 +80,26 @@ impl MastodonArguments {
             })?),
         };
         Ok(LocalSettings {
+            listen: self.listen,
             port: self.port,
             control_port: self.control_port,
+            base: self.base.clone(),
             seed: self.seed,
             speed,
             statuses: self.statuses,
-            ready: Some(self.ready.clone()),
+            ready: self.ready.clone(),
             ..LocalSettings::new(&self.folder)
         })
     }
+}
+
+/// A base URL of plain or secure HTTP, without a slash at its end: paths are appended to it.
+fn base_url(text: &str) -> std::result::Result<String, String> {
+    let url = url::Url::parse(text).map_err(|e| e.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || url.path() != "/" || url.query().is_some() {
+        return Err("an address like http://mastodon:3000 is wanted".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Asks for its health.

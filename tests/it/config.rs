@@ -36,7 +36,7 @@ fn the_example_of_an_env_file_lists_every_setting_and_no_other() {
         .map(|(k, _)| k)
         .filter(|k| !k.contains(' '))
         .collect();
-    for of_compose in ["POSTGRES_PASSWORD", "SPAR_PASSWORD", "JUPYTER_TOKEN"] {
+    for of_compose in ["POSTGRES_PASSWORD", "SPAR_PASSWORD", "JUPYTER_TOKEN", "COMPOSED_KAFKA"] {
         assert!(listed.remove(of_compose), "{of_compose}");
     }
     assert_eq!(listed, read);

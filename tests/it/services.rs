@@ -1,83 +1,14 @@
 //! The embedded services live as long as someone holds a lease, survive crashes, and never take others with them.
 
+use crate::place::{LIMIT, Place, at, kill, runs};
 use crate::support::{command, config_in, eventually, home, query};
 use spar::Config;
-use spar::config::{Endpoints, Secret};
+use spar::config::Endpoints;
 use spar::kafka::{Loader, Raw};
 use spar::services::{self, Services};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
-
-/// How long anything here may take before the test gives up.
-const LIMIT: Duration = Duration::from_secs(90);
-
-/// A state folder of one's own, with only the services that the test is about.
-struct Place {
-    folder: tempfile::TempDir,
-    kafka: bool,
-}
-
-impl Place {
-    fn new(prefix: &str, kafka: bool) -> Self {
-        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(env!("CARGO_TARGET_TMPDIR"));
-        Self { folder: folder.unwrap(), kafka }
-    }
-
-    fn config(&self) -> Config {
-        let mut config = config_in(self.folder.path(), &[]);
-        config.embedded.mastodon = false;
-        config.embedded.kafka = self.kafka;
-        config
-    }
-
-    fn start(&self) -> Services {
-        Services::start(&self.config(), command(), &mut |_| ()).unwrap()
-    }
-
-    fn state(&self) -> PathBuf {
-        self.config().source_state()
-    }
-
-    fn pid(&self, note: &str) -> Option<i32> {
-        let note: serde_json::Value = serde_json::from_slice(&fs::read(self.state().join(note)).ok()?).ok()?;
-        note["pid"].as_i64().map(|pid| pid as i32)
-    }
-
-    fn wait_until_stopped(&self) {
-        let pids: Vec<i32> = ["kafka/process.json", "postgres/process.json", "guard.json"]
-            .into_iter()
-            .filter_map(|note| self.pid(note))
-            .collect();
-        eventually("the services stop", LIMIT, || {
-            !Endpoints::file(&self.config().state, "local").exists() && pids.iter().all(|pid| !runs(*pid))
-        });
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = services::down(&self.config());
-    }
-}
-
-fn runs(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
-}
-
-/// SIGKILL, to a process that this test started.
-fn kill(pid: i32) {
-    assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
-    eventually("a killed process ends", LIMIT, || !runs(pid));
-}
-
-fn at(config: &Config, database: &str) -> Secret {
-    let mut url = url::Url::parse(config.database_url().unwrap().expose()).unwrap();
-    url.set_path(database);
-    Secret::new(url)
-}
 
 #[test]
 fn data_survive_kills_and_the_last_holder_stops_the_services() {
