@@ -361,7 +361,7 @@ fn books_of(values: &[Pair]) -> Books {
         let place = record(offset as i64, b"").place;
         stream.step(&Record { place, key: key.as_deref(), value: value.as_deref() });
     }
-    let batch = stream.finish(Vec::new(), |_| false);
+    let batch = stream.finish(Vec::new());
     let nothing = BTreeMap::new();
     let written = merge(&batch, &batch.special, &nothing, rules().width);
     let mut books = batch.books;
