@@ -1,6 +1,10 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
 mod answers;
+mod bad_data;
+mod bad_events;
+mod bad_files;
+mod bad_records;
 mod boxes;
 mod clean;
 mod config;
@@ -11,6 +15,7 @@ mod exactly_once;
 mod foreign;
 mod hashtags;
 mod history;
+mod hostile;
 mod ingest;
 mod keywords;
 mod listen;
@@ -20,6 +25,7 @@ mod model;
 mod network;
 mod oauth;
 mod partie2;
+mod payloads;
 mod place;
 mod plots;
 mod preflight;
