@@ -1,7 +1,7 @@
 //! Every setting, read once. Nothing else in the crate reads the environment.
 
 use crate::error::{Error, Result};
-use crate::settings::{OURS, checked, keyword, language, written};
+use crate::settings::{OURS, checked, hashtag, keyword, language, written};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
@@ -254,7 +254,7 @@ impl Config {
             window: seconds(&get, "SPAR_WINDOW_SECONDS", 3600, 86_400 * 7)?,
             lateness: seconds(&get, "SPAR_LATENESS_SECONDS", 3600, 86_400 * 7)?,
             idle: seconds(&get, "SPAR_IDLE_SECONDS", 60, 86_400)?,
-            hashtags: list(get("SPAR_HASHTAGS")),
+            hashtags: checked(&get, "SPAR_HASHTAGS", hashtag)?,
             quiet: seconds(&get, "SPAR_QUIET_SECONDS", 600, 86_400)?,
             session: Duration::from_secs(number(&get, "SPAR_SESSION_SECONDS", 45, 6, 1800)?),
             listen: seconds(&get, "SPAR_LISTEN_SECONDS", 120, 86_400)?,

@@ -46,6 +46,10 @@ fn hashtags_are_followed_where_the_public_stream_is_closed() {
     assert!(preflight::check(&config).unwrap().to_string().contains("suit des hashtags"));
 }
 
+fn config_of(hashtags: &str) -> spar::Result<Config> {
+    Config::from_settings(support::home(), |key| (key == "SPAR_HASHTAGS").then(|| hashtags.to_owned()))
+}
+
 #[test]
 fn the_setting_chooses_the_hashtags_and_says_what_it_cannot_do() {
     let silent = |_: &str| opened([Step::Stall]);
@@ -67,6 +71,13 @@ fn the_setting_chooses_the_hashtags_and_says_what_it_cannot_do() {
     assert!(server.asked("/api/v1/streaming/public").is_empty());
     let many: Vec<String> = (0..31).map(|n| format!("tag{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (text, hint) in
+        [("ai, deep learning", "deep learning"), ("#", "no letter"), ("c++", "neither spaces nor signs")]
+    {
+        let error = config_of(text).unwrap_err().to_string();
+        assert!(error.contains("SPAR_HASHTAGS") && error.contains(hint), "{error}");
+    }
+    assert_eq!(config_of(" #AI,日本 ,, ").unwrap().hashtags, ["#AI", "日本"]);
     let cases: [(&StandIn, &[&str], &str); 5] = [
         (&server, &many, "from 1 to 30"),
         (&server, &["#"], "from 1 to 30"),
