@@ -171,7 +171,7 @@ fn lab(arguments: &[String]) -> Result<ExitCode> {
 
 fn check() -> Result<ExitCode> {
     let config = Config::from_env()?;
-    let (table, failures) = spar::preflight::look(&config)?;
+    let (table, failures) = spar::preflight::check_all(&config)?;
     println!("{table}");
     for failure in &failures {
         eprintln!("spar: {failure}");
@@ -206,7 +206,7 @@ fn act(action: &ServicesAction) -> Result<ExitCode> {
 /// Runs `cargo test` with the tools that the tests use.
 fn test(arguments: &[String]) -> Result<ExitCode> {
     let config = Config::from_env()?;
-    let tools = setup::ensure(&config)?;
+    let tools = setup::ensure_for_tests(&config)?;
     Kernel::prepare(&config, &tools)?;
     runner::cargo_test(&config, arguments)
 }

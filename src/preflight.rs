@@ -14,6 +14,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The state of an embedded service that does not run.
 const STOPPED: &str = "arrêté";
+/// The state of a service that does not answer.
+const AWAY: &str = "injoignable";
 
 /// One line of the table.
 struct Line {
@@ -34,18 +36,18 @@ struct Line {
 pub fn check(config: &Config) -> Result<Table> {
     let lines = ask(config);
     // That an embedded service does not run is all there is to say about it, and the table says it.
-    for line in lines.iter().filter(|line| line.state != STOPPED) {
+    for line in lines.iter().filter(|line| line.state == AWAY) {
         line.failure.iter().for_each(|e| say(e.to_string()));
     }
     table(config, &lines)
 }
 
-/// The same, the words of each service that is away apart: one sentence with the next step.
+/// The same, and what each service that is away has to say: one sentence with the next step.
 ///
 /// # Errors
 ///
 /// Fails if the table cannot be built.
-pub fn look(config: &Config) -> Result<(Table, Vec<Error>)> {
+pub fn check_all(config: &Config) -> Result<(Table, Vec<Error>)> {
     let lines = ask(config);
     let table = table(config, &lines)?;
     Ok((table, lines.into_iter().filter_map(|line| line.failure).collect()))
@@ -66,11 +68,11 @@ fn table(config: &Config, lines: &[Line]) -> Result<Table> {
     .map_err(|e| Error::cannot("tabulate the services", e))
 }
 
-/// Asks the same and fails at the first service that is away.
+/// Asks the same and fails at the first service that is away or refuses.
 ///
 /// # Errors
 ///
-/// Fails if a service does not answer, and says how to start it.
+/// Fails if a service does not answer, or does not know the token, and says what to do.
 pub fn require(config: &Config) -> Result<()> {
     ask(config).into_iter().find_map(|line| line.failure).map_or(Ok(()), Err)
 }
@@ -90,13 +92,15 @@ impl Line {
     }
 
     fn away(service: &'static str, address: &str, embedded: bool, key: &str, e: Error) -> Self {
-        let state = match address {
-            _ if e.is_refused() => "refusé",
-            _ if e.is_invalid() => "réglage à corriger",
-            "" => STOPPED,
-            _ => "injoignable",
+        let (state, tried_again) = match address {
+            "" if !e.is_invalid() => (STOPPED, true),
+            _ if e.is_transient() => (AWAY, true),
+            // It answers, or would: what it says, or what is wrong with the setting, is what helps.
+            _ => ("inutilisable", false),
         };
-        let next = if embedded {
+        let next = if !tried_again {
+            e.to_string()
+        } else if embedded {
             "lancer `./spar services up`, puis relancer la cellule d'ouverture".to_owned()
         } else {
             format!("démarrer ce service, ou corriger {key} dans .env")
@@ -157,16 +161,19 @@ fn ask_mastodon(config: &Config) -> Line {
         }
     };
     let version = greeting.version;
-    let (token, next) = match greeting.token {
-        TokenState::Absent => ("sans jeton d'accès".to_owned(), "create_app, puis jeton_access".to_owned()),
+    let (token, next, failure) = match greeting.token {
+        TokenState::Absent => ("sans jeton d'accès".to_owned(), "create_app, puis jeton_access".to_owned(), None),
         TokenState::Of(account) => (
             format!("compte {account}"),
-            if greeting.is_silent { "son flux public est fermé : partie1 suit des hashtags" } else { "" }.to_owned(),
+            if greeting.by_hashtag { "partie1 suit des hashtags, non le flux public" } else { "" }.to_owned(),
+            None,
         ),
-        TokenState::Unknown => ("jeton refusé".to_owned(), "jeton_access donne un nouveau jeton".to_owned()),
-        TokenState::Unusable(e) => ("jeton inutilisable".to_owned(), e.to_string()),
+        TokenState::Unknown(e) => {
+            ("jeton refusé".to_owned(), "jeton_access donne un nouveau jeton".to_owned(), Some(e))
+        }
+        TokenState::Unusable(e) => ("jeton inutilisable".to_owned(), e.to_string(), Some(e)),
     };
-    Line::ready(NAME, address, format!("prêt : version {version}, {token}"), &next)
+    Line { failure, ..Line::ready(NAME, address, format!("prêt : version {version}, {token}"), &next) }
 }
 
 fn counted(n: usize, what: &str) -> String {

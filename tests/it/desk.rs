@@ -92,12 +92,17 @@ impl Desk {
         self.query(&format!("SELECT count(*) FROM {table}"))[0].parse().unwrap()
     }
 
-    pub fn tables(&self) -> Vec<Vec<String>> {
-        Self::tables_of(&self.config)
+    /// The number of records that the topic holds.
+    pub fn total(&self) -> u64 {
+        spar::kafka::topic_info(&self.config).unwrap().records() as u64
     }
 
-    pub fn tables_of(config: &Config) -> Vec<Vec<String>> {
-        IDENTICAL.iter().map(|statement| query(config.database_url().unwrap(), statement)).collect()
+    pub fn tables(&self) -> Vec<Vec<String>> {
+        Self::tables_of(self.config.database_url().unwrap())
+    }
+
+    pub fn tables_of(url: &Secret) -> Vec<Vec<String>> {
+        IDENTICAL.iter().map(|statement| query(url, statement)).collect()
     }
 
     /// See [`consistent`].

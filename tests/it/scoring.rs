@@ -59,6 +59,7 @@ pub fn score(new: &NewToots) -> Scored {
     sentiment::score(model(), new)
 }
 
+/// Scores what is new with a small model and stores it.
 pub fn score_all(scoring: &Scoring) -> Recorded {
     scoring.record(&score(&scoring.new_toots().unwrap())).unwrap()
 }

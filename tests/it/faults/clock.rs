@@ -3,7 +3,7 @@ use crate::exactly_once::story;
 use crate::support::{config_in, fresh_database, query};
 use spar::config::Secret;
 use spar::job::Control;
-use spar::{Charts, Config, History, Pipeline, Question, Scope, Store, Until};
+use spar::{Charts, History, Pipeline, Question, Scope, Store, Until};
 use std::path::Path;
 use std::process::Command;
 
@@ -67,8 +67,7 @@ fn run_in(desk: &Desk, zone: &str, settings: &[&str]) -> Vec<Vec<String>> {
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let shown: Vec<String> = said.lines().filter(|line| line.starts_with("TABLE ")).map(str::to_owned).collect();
     assert_eq!(shown.len(), 9);
-    let own = Config { database_url: Some(url.clone()), ..desk.config.clone() };
-    let mut tables = Desk::tables_of(&own);
+    let mut tables = Desk::tables_of(url);
     for result in ["toots_per_day", "hashtags_per_day", "hashtags_per_hour", "average_length_per_day", "active_users"] {
         tables.push(query(url, &format!("SET datestyle = 'ISO'; SELECT t::text FROM partie3_{result} t ORDER BY 1")));
     }

@@ -143,5 +143,5 @@ fn the_usual_variable_names_the_authorities_to_trust() {
     };
     let (trusted, untrusted) = (state(Some(&known.pem)), state(None));
     assert!(trusted.contains("prêt : version 1") && !trusted.contains("UnknownIssuer"), "{trusted}");
-    assert!(untrusted.contains("UnknownIssuer") && untrusted.contains("refusé"), "{untrusted}");
+    assert!(untrusted.contains("UnknownIssuer") && untrusted.contains("inutilisable"), "{untrusted}");
 }
