@@ -3,23 +3,19 @@
 //! It needs KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or the embedded services running. It works on a topic and
 //! databases of its own and removes them. Measure on a quiet machine: Kafka and PostgreSQL share its cores.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Zipf};
+#[path = "common/messages.rs"]
+mod messages;
+
+use messages::Messages;
 use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::{Loader, Raw};
 use spar::pipeline::StreamReport;
 use spar::stream::{Place, Record, Rules, Stream};
 use spar::{Config, Pipeline, Result, Store, Timestamp, Until};
-use std::fmt::Write as _;
 use std::time::Instant;
 
 const RUNS: usize = 3;
-const WORDS: [&str; 24] = [
-    "model", "training", "data", "robots", "learning", "Paper", "today", "with", "the", "and", "café", "network", "is",
-    "really", "good", "a", "new", "Don't", "language", "prompt", "of", "results", "vision", "open",
-];
 
 fn main() -> Result<()> {
     let toots = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(500_000usize);
@@ -107,7 +103,7 @@ fn in_memory(config: &Config) -> Result<f64> {
             let place = Place { part: 0, offset: n as i64, received_at: Timestamp::now() };
             stream.step(&Record { place, key: None, value: Some(value.as_bytes()) });
             if stream.pending() == 50_000 {
-                stream.finish(Vec::new(), |_| false);
+                stream.finish(Vec::new());
             }
         }
         best = best.max(N as f64 / (cpu_seconds() - used).max(0.01));
@@ -121,54 +117,4 @@ fn cpu_seconds() -> f64 {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |n: usize| fields.get(n).and_then(|t| t.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(11) + ticks(12)) / 100.0
-}
-
-/// Messages of about 600 bytes: 80 % in English, 50,000 authors, 3,000 tags, 48 hours in mild disorder.
-struct Messages {
-    random: ChaCha8Rng,
-    users: Zipf<f64>,
-    tags: Zipf<f64>,
-    text: String,
-}
-
-impl Messages {
-    fn new() -> Self {
-        Self {
-            random: ChaCha8Rng::seed_from_u64(42),
-            users: Zipf::new(50_000.0, 1.05).expect("a distribution"),
-            tags: Zipf::new(3_000.0, 1.05).expect("a distribution"),
-            text: String::new(),
-        }
-    }
-
-    /// Writes the next message into `text`; gives its id and whether it is in English.
-    fn next(&mut self, n: usize, of: usize) -> (String, bool) {
-        const BEGIN: i64 = 1_728_000_000_000_000;
-        let random = &mut self.random;
-        let id = (113_000_000_000_000_000u64 + n as u64 * 1_000).to_string();
-        let step = 48 * 3_600_000_000 / of as i64;
-        let at = Timestamp::from_micros(BEGIN + n as i64 * step - random.random_range(0..600_000_000));
-        let english = random.random_bool(0.8);
-        let user = self.users.sample(random) as u64;
-        self.text.clear();
-        let out = &mut self.text;
-        let _ = write!(out, r#"{{"id":"{id}","created_at":"{}","content":""#, at.to_offset_form());
-        for word in 0..random.random_range(12..24) {
-            out.push_str(if word == 0 { "" } else { " " });
-            out.push_str(WORDS[random.random_range(0..WORDS.len())]);
-        }
-        let _ = write!(
-            out,
-            r#" #AI https://example.org/{n}","user_id":"{user}","username":"user{user}","acct":"user{user}@example.org","display_name":"User {user}","visibility":"public","reblogs_count":0,"favourites_count":0,"tags":["AI""#
-        );
-        for _ in 0..random.random_range(0..4) {
-            let _ = write!(out, r#","Tag{}""#, self.tags.sample(random) as u64);
-        }
-        let language = if english { "en" } else { ["fr", "de", "ja", "es"][n % 4] };
-        let _ = write!(
-            out,
-            r#"],"language":"{language}","replies_count":0,"followers_count":120,"following_count":80,"statuses_count":2400,"event":"update","edited_at":null,"source":"local","url":"https://example.org/@user{user}/{id}","sensitive":false,"in_reply_to_id":null,"bot":false}}"#
-        );
-        (id, english)
-    }
 }

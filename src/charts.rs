@@ -18,8 +18,8 @@ use std::sync::{Mutex, PoisonError};
 /// The name that PostgreSQL shows for the connection.
 const APPLICATION: &str = "MastodonVisualisations";
 
-/// A tag longer than this is stored with its toot, not averaged.
-const LONGEST_TAG: u32 = 255;
+/// A tag longer than this is stored with its toot, not averaged: the column of averages does not hold it.
+const LONGEST_TAG: u32 = crate::stream::MAX_TAG as u32;
 
 /// The charts that make the notebook complete.
 const CHARTS: usize = 4;
@@ -99,10 +99,11 @@ impl Charts {
         })?;
         let tags = self.engine.answer(Question::Hashtags(Scope::All))?;
         let tags = tags.query(|t| t.filter(col("hashtag").str().len_chars().lt_eq(lit(LONGEST_TAG))))?;
-        let rows = [
+        let short = format!("hashtags ({LONGEST_TAG} caractères au plus)");
+        let rows: [(&str, i64, &str, i64); 3] = [
             ("toots", self.toots.height() as i64, "toots_time_window_aggregates", windows),
             ("utilisateurs", users.height() as i64, "user_avg_length", self.user_lengths.height() as i64),
-            ("hashtags", tags.height() as i64, "hashtag_avg_length", self.hashtag_lengths.height() as i64),
+            (short.as_str(), tags.height() as i64, "hashtag_avg_length", self.hashtag_lengths.height() as i64),
         ];
         let columns = vec![
             Column::new("counted".into(), rows.map(|r| r.0)),
@@ -151,14 +152,22 @@ impl Charts {
         self.prepared("la fréquence des toots", Question::TootsPerDay, "Données de fréquence des toots préparées.")
     }
 
-    /// Toots per tag: `hashtag`, `hashtag_count`.
+    /// Toots per tag: `hashtag`, `hashtag_count`. Tags too long for the table of averages are counted, and told.
     ///
     /// # Errors
     ///
     /// Fails if polars fails.
     pub fn hashtags(&self) -> Result<Table> {
         let question = Question::Hashtags(Scope::All);
-        self.prepared("les hashtags les plus fréquents", question, "Données des hashtags préparées.")
+        let tags = self.prepared("les hashtags les plus fréquents", question, "Données des hashtags préparées.")?;
+        let long = tags.query(|t| t.filter(col("hashtag").str().len_chars().gt(lit(LONGEST_TAG))))?.height();
+        if long > 0 {
+            let (s, es, them) = if long > 1 { ("s", "sont comptés", "les") } else { ("", "est compté", "le") };
+            say(format!(
+                "{long} hashtag{s} de plus de {LONGEST_TAG} caractères {es} ici ; hashtag_avg_length ne {them} tient pas."
+            ));
+        }
+        Ok(tags)
     }
 
     /// Toots per user and hour of the day (UTC): `user_id`, `username`, `hour`, `total_toots`.

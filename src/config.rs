@@ -1,8 +1,8 @@
 //! Every setting, read once. Nothing else in the crate reads the environment.
 
 use crate::error::{Error, Result};
+use crate::settings::{OURS, checked, keyword, language, written};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -145,6 +145,8 @@ pub struct Config {
     pub lateness: Duration,
     /// `SPAR_IDLE_SECONDS`: a stream without a record for so long is idle and closes its windows, default 60.
     pub idle: Duration,
+    /// `SPAR_SESSION_SECONDS`: a worker that is silent for so long loses its partitions, 6 to 1800, default 45.
+    pub session: Duration,
     /// `SPAR_LISTEN_SECONDS`: how long the bounded step of partie1 listens to a real instance, default 120.
     pub listen: Duration,
     /// `SPAR_ACTIVE_OVER`: active users have more toots than this, default 2.
@@ -172,7 +174,17 @@ impl Config {
     pub fn from_env() -> Result<Self> {
         let home = home()?;
         let mut settings = written(&home.join(".env"))?;
-        settings.extend(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
+        for (key, value) in std::env::vars_os() {
+            match (key.into_string(), value.into_string()) {
+                (Ok(key), Ok(value)) => drop(settings.insert(key, value)),
+                (Ok(key), Err(_)) if OURS.iter().any(|start| key.starts_with(start)) => {
+                    return Err(Error::cannot(format!("use {key}"), "its value is not UTF-8")
+                        .next("set it again in a terminal that uses UTF-8")
+                        .invalid());
+                }
+                _ => {}
+            }
+        }
         Self::from_settings(&home, |key| settings.get(key).cloned())
     }
 
@@ -230,14 +242,15 @@ impl Config {
             replication: number(&get, "KAFKA_REPLICATION", 1, 1, 16)?,
             kafka_bytes: number(&get, "SPAR_KAFKA_BYTES", 2 << 30, 1 << 20, 1 << 50)?,
             java_home: path("JAVA_HOME"),
-            extra_keywords: list(get("SPAR_KEYWORDS")),
-            languages: match list(get("SPAR_LANGUAGES")) {
+            extra_keywords: checked(&get, "SPAR_KEYWORDS", keyword)?,
+            languages: match checked(&get, "SPAR_LANGUAGES", language)? {
                 empty if empty.is_empty() => vec!["en".into()],
                 some => some.iter().map(|l| l.to_lowercase()).collect(),
             },
             window: seconds(&get, "SPAR_WINDOW_SECONDS", 3600, 86_400 * 7)?,
             lateness: seconds(&get, "SPAR_LATENESS_SECONDS", 3600, 86_400 * 7)?,
             idle: seconds(&get, "SPAR_IDLE_SECONDS", 60, 86_400)?,
+            session: Duration::from_secs(number(&get, "SPAR_SESSION_SECONDS", 45, 6, 1800)?),
             listen: seconds(&get, "SPAR_LISTEN_SECONDS", 120, 86_400)?,
             active_over: number(&get, "SPAR_ACTIVE_OVER", 2, 0, u32::MAX)?,
             heatmap_over: number(&get, "SPAR_HEATMAP_OVER", 5, 0, u32::MAX)?,
@@ -368,28 +381,6 @@ pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::rename(&fresh, file).map_err(cannot)
 }
 
-/// The settings of a `.env` file; none when there is no such file.
-fn written(file: &Path) -> Result<BTreeMap<String, String>> {
-    let mut settings = BTreeMap::new();
-    // The parser's own words repeat the whole line, and a line may hold a secret.
-    let cannot = |e: dotenvy::Error, before: usize| {
-        let why = match e {
-            dotenvy::Error::Io(e) => e.to_string(),
-            _ => format!("what comes after its first {before} settings is no KEY=value"),
-        };
-        Error::cannot(format!("read {}", file.display()), why)
-            .next("write one KEY=value per line, a value with a space, # or $ in single quotes")
-            .invalid()
-    };
-    if file.exists() {
-        for pair in dotenvy::from_path_iter(file).map_err(|e| cannot(e, 0))? {
-            let (key, value) = pair.map_err(|e| cannot(e, settings.len()))?;
-            settings.insert(key, value);
-        }
-    }
-    Ok(settings)
-}
-
 /// The Python that makes the project's environment: `SPAR_PYTHON`, else `python3`.
 pub(crate) fn python() -> OsString {
     std::env::var_os("SPAR_PYTHON").filter(|p| !p.is_empty()).unwrap_or_else(|| "python3".into())
@@ -453,10 +444,6 @@ fn absent(what: &str, key: &str) -> Error {
     Error::cannot(format!("reach {what}"), format!("{key} is not set and the embedded services do not run"))
         .next("start them with `./spar services up`")
         .transient()
-}
-
-fn list(value: Option<String>) -> Vec<String> {
-    value.unwrap_or_default().split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
 }
 
 fn number<T>(get: &impl Fn(&str) -> Option<String>, key: &str, default: T, low: T, high: T) -> Result<T>

@@ -1,5 +1,6 @@
 //! One error for the whole crate: what was tried, on what, why it failed and the next step, all in `Display`.
 
+use crate::display::neutralise;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -36,8 +37,8 @@ impl Error {
     pub(crate) fn cannot(action: impl Into<String>, cause: impl fmt::Display) -> Self {
         Self(Box::new(Inner {
             kind: Kind::Other,
-            action: action.into(),
-            cause: one_line(&cause.to_string()),
+            action: bounded(&action.into()),
+            cause: bounded(&one_line(&cause.to_string())),
             next: None,
         }))
     }
@@ -87,6 +88,16 @@ impl Error {
     }
 }
 
+/// The longest action or cause, in characters: what a server answers may be a book.
+const LONGEST: usize = 2000;
+
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Causes come from outside and may hold several lines; an error is one.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -94,9 +105,11 @@ fn one_line(text: &str) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.0.action, self.0.cause)?;
-        match &self.0.next {
-            Some(step) => write!(f, "; {step}"),
+        let Inner { action, cause, next, .. } = &*self.0;
+        // Any of the three may repeat what came from outside, and a kernel or a terminal reads the sentence.
+        write!(f, "cannot {}: {}", neutralise(action), neutralise(cause))?;
+        match next {
+            Some(step) => write!(f, "; {}", neutralise(step)),
             None => Ok(()),
         }
     }

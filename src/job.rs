@@ -29,18 +29,20 @@ const LINES: usize = 200;
 #[derive(Clone)]
 pub struct Control {
     stop: Arc<AtomicBool>,
+    /// The work of which this one is a part.
+    whole: Option<Arc<AtomicBool>>,
     lines: Option<Arc<Mutex<VecDeque<String>>>>,
 }
 
 impl Control {
     /// For work in a cell or a terminal: lines are printed.
     pub fn printing() -> Self {
-        Self { stop: Arc::default(), lines: None }
+        Self { stop: Arc::default(), whole: None, lines: None }
     }
 
     /// For work whose lines nobody reads: they are kept, not printed.
     pub fn quiet() -> Self {
-        Self { stop: Arc::default(), lines: Some(Arc::default()) }
+        Self { stop: Arc::default(), whole: None, lines: Some(Arc::default()) }
     }
 
     /// True when lines are printed, false when they are kept.
@@ -48,9 +50,23 @@ impl Control {
         self.lines.is_none()
     }
 
+    /// For a part of this work: it ends with the whole, and may be asked to end before.
+    pub fn part(&self) -> Self {
+        Self { stop: Arc::default(), whole: Some(self.stop.clone()), lines: self.lines.clone() }
+    }
+
     /// True once someone asked the work to end.
     pub fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        let asked = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);
+        asked(&self.stop) || self.whole.as_ref().is_some_and(asked)
+    }
+
+    /// Waits for `time`, or until the work is asked to end.
+    pub fn pause(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while !self.stopping() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Asks the work to end.

@@ -60,6 +60,7 @@ pub mod services;
 pub mod setup;
 
 mod runtime;
+mod settings;
 
 pub use batch::{History, Question, Scope};
 pub use charts::Charts;

@@ -1,6 +1,7 @@
 //! The command `spar`: it parses, calls and prints.
 
 use clap::{Parser, Subcommand};
+use spar::pipeline::StreamStatus;
 use spar::runner::{self, Run, Situation};
 use spar::services::{self, Services};
 use spar::setup::{self, Kernel};
@@ -38,6 +39,10 @@ enum What {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Work as one of a group: read the partitions that Kafka gives, write the tables, until SIGTERM or Ctrl-C
+    Worker,
+    /// Say how far the stream is: lag and watermark of each partition, the latest batches
+    Status,
     /// Install what is missing and stop there
     Setup,
     /// Serve the local Mastodon (the services start it)
@@ -95,6 +100,11 @@ fn main() -> ExitCode {
         What::Check => check(),
         What::Services(action) => act(&action),
         What::Test { arguments } => test(&arguments),
+        What::Worker => Config::from_env().and_then(|c| spar::pipeline::worker(&c)).map(|()| ExitCode::SUCCESS),
+        What::Status => Config::from_env().and_then(|c| StreamStatus::read(&c)).map(|status| {
+            println!("{status}");
+            ExitCode::SUCCESS
+        }),
         What::Setup => Config::from_env().and_then(|c| setup::ensure(&c)).map(|_| ExitCode::SUCCESS),
         What::Mastodon(arguments) => {
             arguments.settings().and_then(|s| spar::local::serve(&s)).map(|()| ExitCode::SUCCESS)

@@ -72,12 +72,13 @@ impl Timestamp {
     }
 
     fn civil(self) -> jiff::civil::DateTime {
-        let at = jiff::Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 {
-            jiff::Timestamp::MIN
-        } else {
-            jiff::Timestamp::MAX
-        });
-        jiff::tz::Offset::UTC.to_datetime(at)
+        if let Ok(at) = jiff::Timestamp::from_microsecond(self.0) {
+            return jiff::tz::Offset::UTC.to_datetime(at);
+        }
+        // The calendar goes a little further than instants do: to the last moment of the year 9999.
+        let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+        let end = if self.0 < 0 { jiff::civil::DateTime::MIN } else { jiff::civil::DateTime::MAX };
+        epoch.checked_add(jiff::SignedDuration::from_micros(self.0)).unwrap_or(end)
     }
 
     /// The form of a Kafka message: `2024-10-10T11:17:26+00:00`, with a fraction when there is one.

@@ -1,5 +1,9 @@
 //! Notebooks on the real kernel, through the command that users type.
 
+#[path = "it/payloads.rs"]
+mod payloads;
+
+use payloads::{assert_inert, assert_plain, elements, hostile};
 use serde_json::{Value, json};
 use spar::mastodon::LocalControl;
 use spar::runner::{Ended, failure};
@@ -163,6 +167,68 @@ fn a_cell_that_hangs_is_stopped_and_fails_the_run() {
     fails("hangs", "did not end in its time", &["--cell-limit", "15"]);
 }
 
+/// A page's elements and the names of their attributes; a title says what a cell cut, and depends on its text.
+fn skeleton(page: &str) -> Vec<(String, Vec<String>)> {
+    let names =
+        |attributes: Vec<(String, String)>| attributes.into_iter().map(|(name, _)| name).filter(|n| n != "title");
+    elements(page).into_iter().map(|(name, attributes)| (name, names(attributes).collect())).collect()
+}
+
+/// The text of a notebook's value: a string, or a list of lines.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// Runs the notebook that shows `texts` in every way; gives its page and the index.
+fn shown(texts: &[String]) -> (String, String) {
+    let world = World::new();
+    fs::create_dir_all(world.out()).unwrap();
+    fs::write(world.out().join("texts"), texts.join("\u{1e}")).unwrap();
+    let output = world.run_small(&["hostile"]);
+    let said = told(&output);
+    assert_eq!(output.status.code(), Some(1), "its last cell fails: {said}");
+    assert_plain(&said, "the terminal");
+    let cells = world.executed("hostile");
+    let mut seen = 0;
+    for cell in &cells {
+        assert!(cell["execution_count"].is_u64(), "a cell did not run: {said}");
+        for output in cell["outputs"].as_array().unwrap() {
+            for (mime, content) in output["data"].as_object().into_iter().flatten() {
+                let content = text(content);
+                match mime.as_str() {
+                    "text/html" => assert_inert(&content, "a cell"),
+                    "image/png" => {}
+                    _ => assert_plain(&content, mime),
+                }
+                seen += 1;
+            }
+            assert_plain(&text(&output["text"]), "a stream");
+        }
+    }
+    assert_eq!(text(&cells[2]["outputs"][0]["text"]).lines().count(), texts.len(), "each text is one line");
+    let last = text(&cells.last().unwrap()["outputs"][0]["text"]);
+    assert!(last.starts_with("cannot answer the query") && last.trim_end().lines().count() == 1, "{last}");
+    assert!(seen >= 10, "only {seen} things were shown");
+    (world.page("hostile"), fs::read_to_string(world.out().join("index.html")).unwrap())
+}
+
+#[test]
+fn hostile_texts_through_the_real_kernel_add_nothing_to_the_pages() {
+    let hostile = hostile();
+    let harmless: Vec<String> = (0..hostile.len()).map(|n| format!("word{n}")).collect();
+    let (page, index) = shown(&hostile);
+    let (plain_page, plain_index) = shown(&harmless);
+    assert_eq!(skeleton(&page), skeleton(&plain_page));
+    assert_eq!(skeleton(&index), skeleton(&plain_index));
+    println!(
+        "{} payloads × 8 cells, on the exported page and the index: no element came out, no cell hung",
+        hostile.len()
+    );
+}
+
 #[test]
 fn a_run_that_is_killed_in_a_cell_leaves_no_kernel_behind() {
     let world = World::new();
@@ -267,6 +333,8 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
         4,
         "partie5 shows four charts"
     );
+    // The generator sends one tag that the table of averages does not hold; the chart counts it, and says so.
+    assert!(world.page("partie5").contains("1 hashtag de plus de 255 caractères est compté ici"));
     let scored = world.number("SELECT count(*) FROM toots_sentiments");
     assert_eq!(scored, world.number("SELECT count(*) FROM history_toots"));
     assert_eq!(scored, world.number("SELECT count(*) FROM filtered_toots"));

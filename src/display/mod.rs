@@ -40,9 +40,15 @@ pub fn ask(prompt: &str) -> String {
     line.trim().to_owned()
 }
 
-/// `text` without line breaks and without anything the kernel takes for its own mark.
+/// `text` on one line, without anything the kernel takes for its own mark, a terminal for a command, or a reader's
+/// screen for a change of direction.
 pub fn neutralise(text: &str) -> String {
-    let one_line: String = text.chars().map(|c| if breaks_line(c) { ' ' } else { c }).collect();
+    let plain = |c| match c {
+        c if breaks_line(c) => ' ',
+        c if turns(c) => '\u{fffd}',
+        c => c,
+    };
+    let one_line: String = text.chars().map(plain).collect();
     one_line.replace("EVCXR_", "EVCXR\u{2060}_")
 }
 
@@ -69,7 +75,7 @@ pub fn visible(text: &str) -> String {
         .map(|c| match c {
             '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
             '\u{7f}' => '\u{2421}',
-            '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            c if turns(c) => '\u{fffd}',
             // XML 1.0 forbids the last two, even escaped.
             '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
             c if breaks_line(c) => '\u{fffd}',
@@ -104,6 +110,9 @@ pub fn columns(text: &str) -> usize {
         .sum()
 }
 
+/// The classes that keep MathJax, in JupyterLab and in its exported pages, from taking `$5 … $6` for a formula.
+pub(crate) const NO_FORMULA: &str = "class=\"tex2jax_ignore mathjax_ignore\"";
+
 /// Shows rich content in a notebook: blocks of (mime type, content), as one bundle.
 ///
 /// `html` and `plain` blocks hold text that was escaped or neutralised before.
@@ -115,6 +124,11 @@ pub(crate) fn show(blocks: &[(&str, &str)]) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
+}
+
+/// Marks that turn the direction of the text around them.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn breaks_line(c: char) -> bool {

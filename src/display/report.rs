@@ -1,4 +1,4 @@
-use super::{escape_html, neutralise, show};
+use super::{NO_FORMULA, escape_html, neutralise, show};
 use std::fmt;
 
 /// A sentence or a few that tell a result.
@@ -18,11 +18,11 @@ impl Report {
 
     /// The report as HTML: one paragraph, or a preformatted block when lines are indented.
     pub fn to_html(&self) -> String {
-        let lines: Vec<_> = self.0.lines().map(escape_html).collect();
+        let lines: Vec<_> = self.0.lines().map(|line| escape_html(&neutralise(line))).collect();
         if self.0.lines().any(|l| l.starts_with(' ')) {
-            format!("<pre>{}</pre>", lines.join("\n"))
+            format!("<pre {NO_FORMULA}>{}</pre>", lines.join("\n"))
         } else {
-            format!("<p>{}</p>", lines.join("<br>"))
+            format!("<p {NO_FORMULA}>{}</p>", lines.join("<br>"))
         }
     }
 

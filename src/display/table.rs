@@ -1,5 +1,5 @@
 use super::cell::{Cell, cells, grouped, type_name};
-use super::{columns, escape_html, neutralise, shorten, show, visible};
+use super::{NO_FORMULA, columns, escape_html, neutralise, shorten, show, visible};
 use crate::error::{Error, Result};
 use polars::prelude::{Column, DataFrame, IntoLazy, LazyFrame};
 use std::fmt;
@@ -103,7 +103,7 @@ impl Table {
     /// The table as HTML that stays readable without its styles; no value of it is markup.
     pub fn to_html(&self) -> String {
         let view = self.view();
-        let mut out = String::from("<table style=\"border-collapse:collapse;margin:0.4em 0\">\n<thead><tr>");
+        let mut out = format!("<table {NO_FORMULA} style=\"border-collapse:collapse;margin:0.4em 0\">\n<thead><tr>");
         for column in &view.columns {
             let align = column.align();
             out.push_str(&format!(

@@ -4,11 +4,13 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
 use crate::timestamp::Timestamp;
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the broker may take for one request, or for the records of one flush.
@@ -25,6 +27,8 @@ pub struct Raw<'a> {
     pub value: Option<&'a [u8]>,
     /// Kafka's timestamp; else the present.
     pub at: Option<Timestamp>,
+    /// Its headers: names and values.
+    pub headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// A producer that changes nothing on the way.
@@ -40,8 +44,25 @@ trait Load: Send {
 }
 
 struct Clients {
-    producer: BaseProducer,
+    producer: BaseProducer<Refusals>,
     admin: AdminClient<DefaultClientContext>,
+    refusals: Refusals,
+}
+
+/// Why the broker did not take the first record that it refused since the last flush.
+#[derive(Clone, Default)]
+struct Refusals(Arc<Mutex<Option<String>>>);
+
+impl ClientContext for Refusals {}
+
+impl ProducerContext for Refusals {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((e, _)) = result {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| e.to_string());
+        }
+    }
 }
 
 impl Loader {
@@ -56,7 +77,11 @@ impl Loader {
         let cannot = |e: KafkaError| Error::cannot("prepare a loader", e);
         let admin = client.create().map_err(cannot)?;
         client.set("enable.idempotence", "true").set("linger.ms", "20").set("compression.type", "lz4");
-        Ok(Self(Box::new(Clients { producer: client.create().map_err(cannot)?, admin })))
+        // The broker alone says what is too large.
+        client.set("message.max.bytes", "100000000");
+        let refusals = Refusals::default();
+        let producer = client.create_with_context(refusals.clone()).map_err(cannot)?;
+        Ok(Self(Box::new(Clients { producer, admin, refusals })))
     }
 
     /// Creates a topic.
@@ -90,7 +115,7 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// Fails if it does not have them after half a minute.
+    /// Fails if it refused one, or does not have them after half a minute.
     pub fn flush(&self) -> Result<()> {
         self.0.flush()
     }
@@ -122,6 +147,11 @@ impl Load for Clients {
         record.key = raw.key;
         record.payload = raw.value;
         record.timestamp = raw.at.map(Timestamp::as_millis);
+        if !raw.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(raw.headers.len());
+            let add = |all: OwnedHeaders, (key, value): &(&str, &[u8])| all.insert(Header { key, value: Some(*value) });
+            record.headers = Some(raw.headers.iter().fold(headers, add));
+        }
         let began = Instant::now();
         loop {
             match self.producer.send(record) {
@@ -138,6 +168,10 @@ impl Load for Clients {
     }
 
     fn flush(&self) -> Result<()> {
-        self.producer.flush(ASK).map_err(|e| Error::cannot("flush the loader", e).transient())
+        self.producer.flush(ASK).map_err(|e| Error::cannot("flush the loader", e).transient())?;
+        match self.refusals.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(cause) => Err(Error::cannot("put a record", cause).invalid()),
+            None => Ok(()),
+        }
     }
 }

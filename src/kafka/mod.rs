@@ -3,6 +3,7 @@
 mod admin;
 mod consumer;
 mod cursor;
+mod group;
 mod loader;
 pub(crate) mod probe;
 mod producer;
@@ -15,6 +16,7 @@ pub use tail::{Record, tail};
 
 pub(crate) use consumer::{Consumer, Polled};
 pub(crate) use cursor::Cursor;
+pub(crate) use group::{Group, Share};
 
 use crate::error::Error;
 use rdkafka::ClientConfig;

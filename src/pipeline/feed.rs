@@ -7,7 +7,7 @@ use crate::kafka::{Consumer, Polled, gaps_topic};
 use crate::postgres::ledger::Position;
 use crate::stream::{Batch, Gap, Place, Record, Rules, Span, Stream};
 use crate::timestamp::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -81,8 +81,8 @@ fn key_text(key: &[u8]) -> String {
 pub(super) struct Survey {
     toots: Source,
     gaps: Option<Source>,
-    /// Topic, partition and first offset of all partitions, in order.
-    pub wanted: Vec<(String, i32, i64)>,
+    /// Partitions of the topic of toots, whoever reads them.
+    pub partitions: usize,
 }
 
 impl Survey {
@@ -95,14 +95,29 @@ impl Survey {
                 .invalid());
         }
         let gaps = Source::new(config, &gaps_topic(&config.topic))?;
-        let gaps = (!gaps.tracks.is_empty()).then_some(gaps);
-        let mut wanted: Vec<_> = gaps
+        let partitions = toots.tracks.len();
+        Ok(Self { toots, gaps: Some(gaps).filter(Source::is_there), partitions })
+    }
+
+    /// Leaves out the partitions that others read; `mine` tells by topic and partition.
+    pub fn keep(&mut self, mine: impl Fn(&str, i32) -> bool) {
+        for source in [&mut self.toots].into_iter().chain(&mut self.gaps) {
+            let topic = source.consumer.topic().to_owned();
+            source.tracks.retain(|part, _| mine(&topic, *part));
+        }
+        self.gaps.take_if(|gaps| !gaps.is_there());
+    }
+
+    /// Topic, partition and first offset of the partitions to read, in order.
+    pub fn wanted(&self) -> Vec<(String, i32, i64)> {
+        let mut wanted: Vec<_> = self
+            .gaps
             .iter()
-            .chain([&toots])
+            .chain([&self.toots])
             .flat_map(|s| s.tracks.iter().map(|(part, t)| (s.consumer.topic().to_owned(), *part, t.from)))
             .collect();
         wanted.sort();
-        Ok(Self { toots, gaps, wanted })
+        wanted
     }
 
     /// Partition, first offset and the one after the last, of the topic of toots.
@@ -132,6 +147,10 @@ impl Source {
             tracks.insert(part, Track { from: first, goal: end, ..Track::default() });
         }
         Ok(Self { consumer, tracks })
+    }
+
+    fn is_there(&self) -> bool {
+        !self.tracks.is_empty()
     }
 
     fn assign(&mut self, positions: &[Position]) -> Result<()> {
@@ -247,6 +266,11 @@ impl Source {
     fn is_idle(&self, now: Timestamp, after: Duration) -> bool {
         self.tracks.values().all(|track| track.is_idle(now, after))
     }
+
+    /// The partitions that are idle.
+    fn idle(&self, now: Timestamp, after: Duration) -> BTreeSet<i32> {
+        self.tracks.iter().filter(|(_, track)| track.is_idle(now, after)).map(|(part, _)| *part).collect()
+    }
 }
 
 /// The consumers, the stream and the batch under way.
@@ -360,8 +384,8 @@ impl Feed {
         }
         // One order of locks for all workers.
         spans.sort_by(|a, b| (&a.topic, a.part).cmp(&(&b.topic, b.part)));
-        let (tracks, after) = (&self.toots.tracks, self.idle);
-        let batch = self.stream.finish(spans, |part| tracks.get(&part).is_none_or(|t| t.is_idle(now, after)));
+        let mut batch = self.stream.finish(spans);
+        batch.idle = self.toots.idle(now, self.idle);
         line.waiting.fetch_add(1, Ordering::AcqRel);
         send.send(Fed::Batch(Box::new(batch), seconds)).is_ok()
     }

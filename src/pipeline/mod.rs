@@ -3,10 +3,15 @@
 mod feed;
 mod report;
 mod sample;
+mod status;
 mod steps;
+mod terminal;
+mod worker;
 
 pub use report::StreamReport;
 pub use sample::Sample;
+pub use status::StreamStatus;
+pub use terminal::worker;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -14,9 +19,11 @@ use crate::job::{Control, Job, Until};
 use crate::postgres::{Hook, Outcome, Sink};
 use crate::stream::{Batch, Rules};
 use feed::{Fed, Feed, Line, Survey};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Duration;
 
 /// How often a run may begin again because the server lost what it had confirmed.
 const REWINDS: u32 = 3;
@@ -64,24 +71,80 @@ impl Pipeline {
     /// Fails as [`Pipeline::run`] does.
     pub fn run_with(&mut self, control: &Control, until: Until) -> Result<StreamReport> {
         let mut report = StreamReport::new();
-        let owner = format!("spar-{}-{:08x}", std::process::id(), rand::random::<u32>());
         for _ in 0..=REWINDS {
-            let survey = Survey::new(&self.config)?;
-            let mut sink = Sink::open(&self.config, &self.rules, &owner, self.hook.clone())?;
-            let positions = sink.take_over(&survey.wanted)?;
-            let feed = survey.begin(self.rules.clone(), &positions, &self.config)?;
-            if pump(feed, &mut sink, until, control, &mut report)? {
-                report.end(control);
-                return Ok(report);
+            match self.round(until, control, |_, _| true, &mut report, &mut Unwatched)? {
+                End::Done => {
+                    report.end(control);
+                    return Ok(report);
+                }
+                End::Rewind => {}
+                End::Fenced(e) => return Err(e),
             }
         }
         Err(Error::cannot("go on with the stream", format!("the server lost committed batches {REWINDS} times"))
             .next("check PostgreSQL's log and its disk"))
     }
+
+    /// Takes the partitions that are `mine` over and works until `until`, or until the ledger tells otherwise.
+    fn round(
+        &self,
+        until: Until,
+        control: &Control,
+        mine: impl Fn(&str, i32) -> bool,
+        report: &mut StreamReport,
+        watch: &mut dyn Watch,
+    ) -> Result<End> {
+        let owner = format!("spar-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        let mut survey = Survey::new(&self.config)?;
+        survey.keep(mine);
+        let mut sink = Sink::open(&self.config, &self.rules, &owner, self.hook.clone())?;
+        let still = || !control.stopping();
+        let Some(positions) = sink.take_over(&survey.wanted(), survey.partitions, still)? else {
+            return Ok(End::Done);
+        };
+        let feed = survey.begin(self.rules.clone(), &positions, &self.config)?;
+        pump(feed, &mut sink, until, control, report, watch)
+    }
 }
 
-/// Runs both ends until the reading one is done; false when the sink wants to read again from the ledger.
-fn pump(feed: Feed, sink: &mut Sink, until: Until, control: &Control, report: &mut StreamReport) -> Result<bool> {
+/// Hears how the work goes, beside the report.
+pub trait Watch {
+    /// Another batch is in the tables.
+    fn batch(&mut self, report: &StreamReport);
+    /// These topics and partitions are this worker's now.
+    fn shared(&mut self, partitions: &BTreeSet<(String, i32)>);
+    /// A service is away; the work goes on after `pause`.
+    fn away(&mut self, error: &Error, pause: Duration);
+}
+
+/// Nobody listens.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn batch(&mut self, _: &StreamReport) {}
+    fn shared(&mut self, _: &BTreeSet<(String, i32)>) {}
+    fn away(&mut self, _: &Error, _: Duration) {}
+}
+
+/// How a round ended without an error.
+enum End {
+    /// As it was asked to.
+    Done,
+    /// The ledger is behind: read again from there.
+    Rewind,
+    /// Another worker took a partition over.
+    Fenced(Error),
+}
+
+/// Runs both ends until the reading one is done.
+fn pump(
+    feed: Feed,
+    sink: &mut Sink,
+    until: Until,
+    control: &Control,
+    report: &mut StreamReport,
+    watch: &mut dyn Watch,
+) -> Result<End> {
     let line = Line::default();
     // One batch waits while the database commits the one before.
     let (send, receive) = sync_channel(1);
@@ -90,17 +153,24 @@ fn pump(feed: Feed, sink: &mut Sink, until: Until, control: &Control, report: &m
             .name("spar-feed".into())
             .spawn_scoped(scope, || feed.run(until, control, &line, send))
             .map_err(|e| Error::cannot("start the reading thread", e))?;
-        let mut end = Ok(true);
+        let mut end = Ok(End::Done);
         for fed in receive {
             end = match fed {
                 Fed::Batch(batch, seconds) => {
                     line.waiting.fetch_sub(1, Ordering::AcqRel);
-                    write(&batch, seconds, sink, control, report)
+                    let end = write(&batch, seconds, sink, control, report);
+                    if matches!(end, Ok(End::Done)) {
+                        watch.batch(report);
+                    }
+                    end
                 }
-                Fed::Idle => sink.close_idle().map(|closed| report.closed(closed)),
+                Fed::Idle => sink.close_idle().map(|closed| {
+                    report.closed(closed);
+                    End::Done
+                }),
                 Fed::Failed(e) => Err(e),
             };
-            if !matches!(end, Ok(true)) {
+            if !matches!(end, Ok(End::Done)) {
                 break;
             }
         }
@@ -112,13 +182,14 @@ fn pump(feed: Feed, sink: &mut Sink, until: Until, control: &Control, report: &m
     })
 }
 
-fn write(batch: &Batch, seconds: f64, sink: &mut Sink, control: &Control, report: &mut StreamReport) -> Result<bool> {
+fn write(batch: &Batch, seconds: f64, sink: &mut Sink, control: &Control, report: &mut StreamReport) -> Result<End> {
     report.announce(sink.next_batch(), control);
-    match sink.commit(batch)? {
+    Ok(match sink.commit(batch)? {
         Outcome::Committed(committed) => {
             report.add(&committed, batch, seconds, control);
-            Ok(true)
+            End::Done
         }
-        Outcome::Rewind => Ok(false),
-    }
+        Outcome::Rewind => End::Rewind,
+        Outcome::Fenced(e) => End::Fenced(e),
+    })
 }

@@ -85,9 +85,8 @@ impl StreamReport {
         self.last = Some(done.batch_id);
     }
 
-    pub(super) fn closed(&mut self, windows: u64) -> bool {
+    pub(super) fn closed(&mut self, windows: u64) {
         self.closed_idle += windows;
-        true
     }
 
     pub(super) fn end(&mut self, control: &Control) {

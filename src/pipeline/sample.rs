@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::display::{Table, say};
 use crate::error::{Error, Result};
 use crate::kafka::{Consumer, Polled};
-use crate::stream::{Batch, ChangeKind, Delta, Event, Place, Record, Rules, Span, Stream, Toot, merge, parse};
+use crate::stream::{Batch, ChangeKind, Delta, Event, Place, Record, Rules, Span, Stream, Toot, closing, merge, parse};
 use crate::timestamp::Timestamp;
 use polars::prelude::df;
 use std::collections::BTreeMap;
@@ -221,14 +221,15 @@ impl Sample {
         for (place, value) in &self.records {
             stream.step(&Record { place: *place, key: None, value: Some(value) });
         }
-        let batch = stream.finish(Vec::<Span>::new(), |_| false);
+        let batch = stream.finish(Vec::<Span>::new());
+        let marks: Vec<_> = stream.watermarks().map(|mark| (mark, false)).collect();
         let fates = BTreeMap::new();
         let written = merge(&batch, &batch.special, &fates, self.rules.width);
         let mut delta = batch.delta.clone();
         delta.merge(&written.delta);
         let mut stored = [&batch.plain[..], &written.put].concat();
         stored.sort_unstable();
-        Outcome { mark: batch.closing, delta, stored, batch }
+        Outcome { mark: closing(&marks), delta, stored, batch }
     }
 
     /// Shows the sample in a notebook.

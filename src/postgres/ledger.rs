@@ -5,9 +5,9 @@ use super::run::Run;
 use crate::error::{Error, Result};
 use crate::stream::Span;
 use crate::timestamp::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 /// The name under which partie2 keeps its positions.
 pub(crate) const PIPELINE: &str = "partie2";
@@ -22,6 +22,9 @@ pub(crate) struct Position {
     pub max_event_time: Option<Timestamp>,
     pub last_key: Option<String>,
     pub last_timestamp: Option<Timestamp>,
+    /// The ledger holds it for idle.
+    pub idle: bool,
+    pub owner: Option<String>,
 }
 
 /// What the ledger says about a batch whose commit is in doubt.
@@ -33,30 +36,38 @@ pub(crate) enum Truth {
     NotApplied,
     /// The server lost transactions it had confirmed: what is in memory is worth nothing.
     Behind,
+    /// Another worker took a partition over; this is its epoch, and the partition.
+    Fenced { part: i32, epoch: i64 },
 }
 
 const TAKE: &str = "INSERT INTO stream_partition AS s (pipeline, topic, part, next_offset, epoch, owner)
     VALUES ($1, $2, $3, $4, 1, $5)
     ON CONFLICT (pipeline, topic, part) DO UPDATE
         SET epoch = s.epoch + 1, owner = excluded.owner, updated_at = now()
-    RETURNING next_offset, epoch, max_event_time, last_key, last_timestamp";
+    RETURNING topic, part, next_offset, epoch, max_event_time, last_key, last_timestamp, idle, owner";
 
 const MOVE: &str = "UPDATE stream_partition
     SET next_offset = $5, max_event_time = greatest(max_event_time, $6), last_key = $7, last_timestamp = $8,
-        updated_at = now()
+        idle = $10, updated_at = now()
     WHERE pipeline = $1 AND topic = $2 AND part = $3 AND next_offset = $4 AND epoch = $9";
+
+const REST: &str = "UPDATE stream_partition SET idle = $5
+    WHERE pipeline = $1 AND topic = $2 AND part = $3 AND epoch = $4";
 
 const LOOK: &str = "SELECT next_offset, epoch FROM stream_partition
     WHERE pipeline = $1 AND topic = $2 AND part = $3 FOR UPDATE";
 
 /// Takes partitions over, in the order given: `(topic, partition, offset to begin at when it is new)`.
 ///
-/// A batch under way of the former owner is waited for; what it begins afterwards is refused.
+/// A batch under way of the former owner is waited for; what it begins afterwards is refused. Nothing is taken when
+/// `still` says, with the rows locked, that they are no longer this worker's to take: the next owner, who waits for
+/// the locks or comes later, must have the last word.
 pub(crate) async fn take_over(
     client: &mut Client,
     owner: &str,
     wanted: &[(String, i32, i64)],
-) -> Result<Vec<Position>> {
+    still: impl Fn() -> bool,
+) -> Result<Option<Vec<Position>>> {
     let failed = |e: tokio_postgres::Error| statement_failed("take over the partitions in stream_partition", &e);
     let tx = client.transaction().await.map_err(failed)?;
     // Whatever batches do, the change of owner must survive a crash of the server.
@@ -65,18 +76,41 @@ pub(crate) async fn take_over(
     let mut positions = Vec::with_capacity(wanted.len());
     for (topic, part, first) in wanted {
         let row = tx.query_one(&statement, &[&PIPELINE, topic, part, first, &owner]).await.map_err(failed)?;
-        positions.push(Position {
-            topic: topic.clone(),
-            part: *part,
-            next_offset: row.get(0),
-            epoch: row.get(1),
-            max_event_time: row.get::<_, Option<SystemTime>>(2).map(Into::into),
-            last_key: row.get(3),
-            last_timestamp: row.get::<_, Option<SystemTime>>(4).map(Into::into),
-        });
+        positions.push(position_of(&row));
+    }
+    if !still() {
+        return tx.rollback().await.map(|()| None).map_err(failed);
     }
     tx.commit().await.map_err(failed)?;
-    Ok(positions)
+    Ok(Some(positions))
+}
+
+fn position_of(row: &Row) -> Position {
+    let time = |column: usize| row.get::<_, Option<SystemTime>>(column).map(Into::into);
+    Position {
+        topic: row.get(0),
+        part: row.get(1),
+        next_offset: row.get(2),
+        epoch: row.get(3),
+        max_event_time: time(4),
+        last_key: row.get(5),
+        last_timestamp: time(6),
+        idle: row.get(7),
+        owner: row.get(8),
+    }
+}
+
+/// Every partition that was ever taken over, and how far it is applied.
+pub(crate) async fn applied(client: &Client) -> Result<Vec<Position>> {
+    let rows = client
+        .query(
+            "SELECT topic, part, next_offset, epoch, max_event_time, last_key, last_timestamp, idle, owner
+             FROM stream_partition WHERE pipeline = $1 ORDER BY topic, part",
+            &[&PIPELINE],
+        )
+        .await
+        .map_err(|e| statement_failed("read stream_partition", &e))?;
+    Ok(rows.iter().map(position_of).collect())
 }
 
 /// The epochs that this worker holds.
@@ -86,30 +120,43 @@ fn epoch(epochs: &Epochs, span: &Span) -> i64 {
     epochs.get(&(span.topic.clone(), span.part)).copied().unwrap_or(-1)
 }
 
-/// Moves every span from its first to its last offset; false when a row was not as this worker left it.
+/// What a batch changes in the ledger.
+pub(crate) struct Advance<'a> {
+    /// What was read of each partition.
+    pub spans: &'a [Span],
+    /// The topic whose partitions may be idle.
+    pub topic: &'a str,
+    /// Those that are.
+    pub idle: &'a BTreeSet<i32>,
+    /// Those that the ledger holds for idle.
+    pub told: &'a BTreeSet<i32>,
+}
+
+/// Moves every span from its first to its last offset and notes which partitions are idle, in the order of topics and
+/// partitions, so that two workers never wait for each other in a circle; false when a row was not as this worker
+/// left it.
 pub(crate) async fn advance(
     run: &mut Run<'_>,
     epochs: &Epochs,
-    spans: &[Span],
+    change: &Advance<'_>,
 ) -> std::result::Result<bool, tokio_postgres::Error> {
-    for span in spans {
-        let at = |t: Option<Timestamp>| t.map(SystemTime::from);
-        let moved = run
-            .execute(
-                MOVE,
-                &[
-                    &PIPELINE,
-                    &span.topic,
-                    &span.part,
-                    &span.from,
-                    &span.to,
-                    &at(span.max_event_time),
-                    &span.last_key,
-                    &at(span.last_timestamp),
-                    &epoch(epochs, span),
-                ],
-            )
-            .await?;
+    let at = |t: Option<Timestamp>| t.map(SystemTime::from);
+    for ((topic, part), epoch) in epochs {
+        let idle = topic == change.topic && change.idle.contains(part);
+        let moved = match change.spans.iter().find(|span| span.topic == *topic && span.part == *part) {
+            Some(span) => {
+                let (mark, last) = (at(span.max_event_time), at(span.last_timestamp));
+                run.execute(
+                    MOVE,
+                    &[&PIPELINE, topic, part, &span.from, &span.to, &mark, &span.last_key, &last, epoch, &idle],
+                )
+                .await?
+            }
+            None if topic == change.topic && idle != change.told.contains(part) => {
+                run.execute(REST, &[&PIPELINE, topic, part, epoch, &idle]).await?
+            }
+            None => 1,
+        };
         if moved != 1 {
             return Ok(false);
         }
@@ -130,9 +177,7 @@ pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]
         };
         let (next, held): (i64, i64) = (row.get(0), row.get(1));
         if held != epoch(epochs, span) {
-            return Err(Error::cannot(place, format!("another worker owns it now (epoch {held})"))
-                .next("this worker stops; the other one goes on")
-                .refused());
+            return Ok(Truth::Fenced { part: span.part, epoch: held });
         }
         let here = match next {
             n if n == span.to => Truth::Applied,
@@ -151,6 +196,23 @@ pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]
     }
     tx.rollback().await.map_err(failed)?;
     Ok(truth.unwrap_or(Truth::Applied))
+}
+
+const MARKS: &str = "SELECT max_event_time, idle FROM stream_partition
+    WHERE pipeline = $1 AND topic = $2 AND part < $3";
+
+/// How far event time has come in every partition of the topic, whoever reads it, and whether it is idle. One that
+/// nobody took over yet has come nowhere and is not idle.
+pub(crate) async fn marks(
+    run: &mut Run<'_>,
+    topic: &str,
+    partitions: usize,
+) -> std::result::Result<Vec<(Option<Timestamp>, bool)>, tokio_postgres::Error> {
+    let rows = run.query(MARKS, &[&PIPELINE, &topic, &(partitions as i32)]).await?;
+    let mark = |row: &Row| (row.get::<_, Option<SystemTime>>(0).map(Into::into), row.get(1));
+    let mut marks: Vec<_> = rows.iter().map(mark).collect();
+    marks.resize(partitions.max(marks.len()), (None, false));
+    Ok(marks)
 }
 
 /// True while this worker owns the partition; locks the row until the transaction ends.

@@ -20,22 +20,18 @@ const DEAD: &str = "COPY dead_letter (topic, part, \"offset\", received_at, reas
     seen_by) FROM STDIN BINARY";
 
 /// The ids of plain toots about which some table says something. `toots` looks into `filtered_toots` too; without it
-/// the key of that table tells.
-pub(crate) async fn known(run: &mut Run<'_>, batch: &Batch, toots: bool) -> Result<HashSet<String>> {
+/// the key of that table tells. `history` looks into `history_toots` too: it holds copies, but in a database of the
+/// original it may hold toots of its own.
+pub(crate) async fn known(run: &mut Run<'_>, batch: &Batch, toots: bool, history: bool) -> Result<HashSet<String>> {
     let mut known = HashSet::new();
     if batch.plain.is_empty() {
         return Ok(known);
     }
-    let any = run
-        .query_one(
-            "SELECT EXISTS (SELECT FROM tombstones), EXISTS (SELECT FROM quarantine), EXISTS (SELECT FROM history_toots)",
-            &[],
-        )
-        .await?;
+    let any = run.query_one("SELECT EXISTS (SELECT FROM tombstones), EXISTS (SELECT FROM quarantine)", &[]).await?;
     let wanted = [
         (any.get(0), "SELECT toot_id FROM tombstones WHERE toot_id = ANY($1::text[])"),
         (any.get(1), "SELECT toot_id FROM quarantine WHERE toot_id = ANY($1::text[])"),
-        (any.get(2), "SELECT toot_id FROM history_toots WHERE toot_id = ANY($1::text[])"),
+        (history, "SELECT toot_id FROM history_toots WHERE toot_id = ANY($1::text[])"),
         (toots, "SELECT toot_id FROM filtered_toots WHERE toot_id = ANY($1::text[])"),
     ];
     let mut ids: Vec<&str> = Vec::new();

@@ -170,6 +170,8 @@ CREATE TABLE IF NOT EXISTS stream_partition (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (pipeline, topic, part)
 ) WITH (fillfactor = 50);
+ALTER TABLE stream_partition
+    ADD COLUMN IF NOT EXISTS idle BOOLEAN NOT NULL DEFAULT false;   -- read to its end, and nothing came since
 
 -- One row per batch, written in its transaction; the names are those of Spark's StreamingQueryProgress.
 CREATE TABLE IF NOT EXISTS progress (

@@ -1,14 +1,15 @@
 //! One batch, one transaction: ledger, toots, windows, averages and everything set aside, or nothing.
 
 use super::connect::{self, statement_failed};
-use super::ledger::{self, Epochs, PIPELINE, Position, Truth};
+use super::ledger::{self, Advance, Epochs, PIPELINE, Position, Truth};
 use super::run::{Run, Statements};
 use super::{aggregates, rows};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
-use crate::stream::{Batch, Books, ChangeKind, Rules, Width, merge};
+use crate::stream::{Batch, Books, ChangeKind, Rules, Width, closing, merge};
 use crate::timestamp::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::Client;
@@ -18,6 +19,9 @@ use tokio_postgres::error::SqlState;
 const ATTEMPTS: u32 = 8;
 /// How many progress rows are kept.
 const PROGRESS: i64 = 10_000;
+
+const HISTORY: &str = "SELECT EXISTS (SELECT FROM history_toots h
+    WHERE NOT EXISTS (SELECT FROM filtered_toots f WHERE f.toot_id = h.toot_id))";
 
 /// A point between two steps of a batch, where a test may strike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +81,8 @@ pub(crate) enum Outcome {
     Committed(Committed),
     /// The ledger is behind what this worker read: read again from there.
     Rewind,
+    /// Another worker took a partition over; what this one read is worth nothing. The error says so.
+    Fenced(Error),
 }
 
 /// What stops an attempt.
@@ -97,45 +103,73 @@ enum Trouble {
 pub(crate) struct Sink {
     config: Config,
     owner: String,
+    topic: String,
     width: Width,
+    lateness: Duration,
+    /// Of the topic of toots, whoever reads them.
+    partitions: usize,
+    /// The partitions that the ledger holds for idle.
+    idle: BTreeSet<i32>,
     client: Client,
     statements: Statements,
     epochs: Epochs,
     batch_id: i64,
     /// True while batches hold toots that are stored already: look first, instead of failing on their keys.
     cautious: bool,
+    /// True when `history_toots` holds toots that `filtered_toots` does not. None is added while we run: partie4
+    /// copies, and a delete takes a toot out of both.
+    history: bool,
     hook: Option<Hook>,
 }
 
 impl Sink {
     pub fn open(config: &Config, rules: &Rules, owner: &str, hook: Option<Hook>) -> Result<Self> {
-        let (client, batch_id) = block_on(async {
+        let (client, batch_id, history) = block_on(async {
             let client = connect::connect(config.database_url()?, None).await?;
             let last: i64 = client
                 .query_one("SELECT coalesce(max(batch_id), -1) FROM progress WHERE name = $1", &[&PIPELINE])
                 .await
                 .map_err(|e| statement_failed("read the table progress (partie2 makes it)", &e))?
                 .get(0);
-            Ok::<_, Error>((client, last + 1))
+            let history = client
+                .query_one(HISTORY, &[])
+                .await
+                .map_err(|e| statement_failed("compare history_toots with filtered_toots (partie2 makes them)", &e))?
+                .get(0);
+            Ok::<_, Error>((client, last + 1, history))
         })?;
         Ok(Self {
             config: config.clone(),
             owner: owner.to_owned(),
+            topic: rules.topic.clone(),
             width: rules.width,
+            lateness: rules.lateness,
+            partitions: 0,
+            idle: BTreeSet::new(),
             client,
             statements: Statements::default(),
             epochs: Epochs::new(),
             batch_id,
             cautious: false,
+            history,
             hook,
         })
     }
 
-    /// Becomes the owner of these partitions.
-    pub fn take_over(&mut self, wanted: &[(String, i32, i64)]) -> Result<Vec<Position>> {
-        let positions = block_on(ledger::take_over(&mut self.client, &self.owner, wanted))?;
+    /// Becomes the owner of these partitions, while they are `still` to be taken; the topic of toots has so many in all.
+    pub fn take_over(
+        &mut self,
+        wanted: &[(String, i32, i64)],
+        partitions: usize,
+        still: impl Fn() -> bool,
+    ) -> Result<Option<Vec<Position>>> {
+        self.partitions = partitions;
+        let Some(positions) = block_on(ledger::take_over(&mut self.client, &self.owner, wanted, still))? else {
+            return Ok(None);
+        };
         self.epochs = positions.iter().map(|p| ((p.topic.clone(), p.part), p.epoch)).collect();
-        Ok(positions)
+        self.idle = positions.iter().filter(|p| p.idle && p.topic == self.topic).map(|p| p.part).collect();
+        Ok(Some(positions))
     }
 
     /// The number of the next batch.
@@ -155,7 +189,7 @@ impl Sink {
         loop {
             let trouble = block_on(self.attempt(batch, began, &mut applied)).err();
             let error = match trouble {
-                None => return Ok(self.done(applied, attempt)),
+                None => return Ok(self.done(batch, applied, attempt)),
                 Some(Trouble::Struck) => return Err(Error::cannot("go on", "a test stopped the run here")),
                 Some(Trouble::Cut) => Error::cannot("go on", "a test cut the connection").transient(),
                 Some(Trouble::Lost) => Error::cannot("move the ledger", "its row has changed").transient(),
@@ -171,8 +205,9 @@ impl Sink {
             // Half a second at first, some thirty in all: longer than a restart of the server.
             std::thread::sleep(pause(attempt));
             match block_on(self.look_again(batch)) {
-                Ok(Truth::Applied) => return Ok(self.done(applied, attempt)),
+                Ok(Truth::Applied) => return Ok(self.done(batch, applied, attempt)),
                 Ok(Truth::Behind) => return Ok(Outcome::Rewind),
+                Ok(Truth::Fenced { part, epoch }) => return Ok(Outcome::Fenced(self.fenced(part, epoch))),
                 Ok(Truth::NotApplied) => {}
                 Err(e) if e.is_transient() => {}
                 Err(e) => return Err(e),
@@ -180,7 +215,17 @@ impl Sink {
         }
     }
 
-    fn done(&mut self, applied: Option<(Books, Phases)>, retries: u32) -> Outcome {
+    fn fenced(&self, part: i32, epoch: i64) -> Error {
+        Error::cannot(
+            format!("go on with {} partition {part}", self.topic),
+            format!("another worker owns it now (epoch {epoch})"),
+        )
+        .next("this worker stops; the other one goes on")
+        .refused()
+    }
+
+    fn done(&mut self, batch: &Batch, applied: Option<(Books, Phases)>, retries: u32) -> Outcome {
+        self.idle.clone_from(&batch.idle);
         let (books, phases) = applied.unwrap_or_default();
         let batch_id = self.batch_id;
         self.batch_id += 1;
@@ -210,24 +255,27 @@ impl Sink {
         strike(hook, Step::Read)?;
         let tx = self.client.transaction().await.map_err(sql("begin a batch"))?;
         let mut run = Run { tx: &tx, statements: &mut self.statements };
-        if !ledger::advance(&mut run, &self.epochs, &batch.spans).await.map_err(sql("move the ledger"))? {
+        let change = Advance { spans: &batch.spans, topic: &self.topic, idle: &batch.idle, told: &self.idle };
+        if !ledger::advance(&mut run, &self.epochs, &change).await.map_err(sql("move the ledger"))? {
             return Err(Trouble::Lost);
         }
         strike(hook, Step::Moved)?;
         let clock = Instant::now();
         run.tx.batch_execute("SAVEPOINT toots").await.map_err(sql("set a savepoint"))?;
-        let mut stored = store(&mut run, batch, self.width, &mut self.cautious).await;
+        let mut stored = store(&mut run, batch, self.width, &mut self.cautious, self.history).await;
         if matches!(stored, Err(Trouble::Known)) && !self.cautious {
             run.tx.batch_execute("ROLLBACK TO SAVEPOINT toots").await.map_err(sql("go back to the savepoint"))?;
             self.cautious = true;
-            stored = store(&mut run, batch, self.width, &mut self.cautious).await;
+            stored = store(&mut run, batch, self.width, &mut self.cautious, self.history).await;
         }
         let (mut books, delta) = stored?;
         phases.rows = clock.elapsed().as_secs_f64();
         strike(hook, Step::Stored)?;
         let clock = Instant::now();
         aggregates::write(&mut run, &delta).await.map_err(sql("write windows and averages"))?;
-        if let Some(mark) = batch.closing {
+        let marks = ledger::marks(&mut run, &self.topic, self.partitions).await.map_err(sql("read the watermarks"))?;
+        let closing = closing(&watermarks(&marks, self.lateness));
+        if let Some(mark) = closing {
             aggregates::close(&mut run, mark).await.map_err(sql("close windows"))?;
         }
         phases.aggregates = clock.elapsed().as_secs_f64();
@@ -237,7 +285,8 @@ impl Sink {
         if books.read > books.dead {
             rows::remember_source(&mut run, &self.config.source).await.map_err(sql("note the source"))?;
         }
-        let told = Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, began, phases };
+        let told =
+            Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, began, phases, closing };
         told.write(&mut run).await.map_err(sql("write the progress"))?;
         strike(hook, Step::Written)?;
         // From here on the batch may be applied even if an error says otherwise.
@@ -250,7 +299,8 @@ impl Sink {
         strike(hook, Step::Committed)
     }
 
-    /// Marks every open window as closed because nothing comes any more; gives their number.
+    /// Notes that nothing comes any more in the partitions of this worker; where that is so of all, marks every open
+    /// window as closed, and gives their number.
     ///
     /// # Errors
     ///
@@ -280,11 +330,28 @@ impl Sink {
                     return Ok(0);
                 }
             }
-            let closed = aggregates::close_idle(&mut run).await.map_err(failed)?;
+            let ours = self.epochs.keys().filter(|(topic, _)| *topic == self.topic);
+            let idle = ours.map(|(_, part)| *part).collect();
+            let change = Advance { spans: &[], topic: &self.topic, idle: &idle, told: &self.idle };
+            if !ledger::advance(&mut run, &self.epochs, &change).await.map_err(failed)? {
+                return Ok(0);
+            }
+            let marks = ledger::marks(&mut run, &self.topic, self.partitions).await.map_err(failed)?;
+            let all_idle = marks.iter().all(|(_, idle)| *idle);
+            if let Some(mark) = closing(&watermarks(&marks, self.lateness)) {
+                aggregates::close(&mut run, mark).await.map_err(failed)?;
+            }
+            let closed = if all_idle { aggregates::close_idle(&mut run).await.map_err(failed)? } else { 0 };
             tx.commit().await.map_err(failed)?;
+            self.idle = idle;
             Ok(closed)
         })
     }
+}
+
+/// Watermarks from greatest event times.
+fn watermarks(latest: &[(Option<Timestamp>, bool)], lateness: Duration) -> Vec<(Option<Timestamp>, bool)> {
+    latest.iter().map(|(at, idle)| (at.map(|at| at.minus(lateness)), *idle)).collect()
 }
 
 fn sql(action: &'static str) -> impl Fn(tokio_postgres::Error) -> Trouble {
@@ -311,9 +378,10 @@ async fn store(
     batch: &Batch,
     width: Width,
     cautious: &mut bool,
+    history: bool,
 ) -> std::result::Result<(Books, crate::stream::Delta), Trouble> {
     let failed = sql("write the toots");
-    let known = rows::known(run, batch, *cautious).await.map_err(&failed)?;
+    let known = rows::known(run, batch, *cautious, history).await.map_err(&failed)?;
     *cautious = *cautious && !known.is_empty();
     let is_known = |index: &u32| known.contains(batch.id(*index));
     let (known, fresh): (Vec<u32>, Vec<u32>) = batch.plain.iter().partition(|index| is_known(index));
@@ -353,6 +421,7 @@ struct Progress<'a> {
     batch_id: i64,
     began: Instant,
     phases: Phases,
+    closing: Option<Timestamp>,
 }
 
 impl Progress<'_> {
@@ -373,7 +442,6 @@ impl Progress<'_> {
             self.books.named().iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect();
         let durations = serde_json::json!({"addBatch": millis(self.phases.rows),
             "aggregates": millis(self.phases.aggregates), "triggerExecution": millis(elapsed)});
-        let watermark: Option<Timestamp> = self.batch.closing;
         run.execute(
             "INSERT INTO progress (name, run_id, batch_id, timestamp, num_input_rows, input_rows_per_second,
                 processed_rows_per_second, batch_duration_ms, duration_ms, watermark, sources, observed_metrics)
@@ -386,7 +454,7 @@ impl Progress<'_> {
                 &rate,
                 &millis(elapsed),
                 &durations.to_string(),
-                &watermark.map(SystemTime::from),
+                &self.closing.map(SystemTime::from),
                 &serde_json::Value::from(sources).to_string(),
                 &serde_json::Value::from(observed).to_string(),
             ],

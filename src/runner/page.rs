@@ -2,7 +2,7 @@
 
 use super::Ran;
 use crate::config::Config;
-use crate::display::escape_html;
+use crate::display::{escape_html, neutralise};
 use crate::error::{Error, Result};
 use crate::setup::{Kernel, Tools};
 use crate::timestamp::Timestamp;
@@ -107,7 +107,7 @@ fn index(config: &Config, ran: &[Ran], out: &Path) -> String {
             format!(
                 "<tr><td><a href=\"{0}.html\">{0}</a></td><td>{1}</td><td class=n>{2}</td><td class=n>{3:.1}&nbsp;s</td></tr>\n",
                 escape_html(&r.notebook),
-                escape_html(&state),
+                escape_html(&neutralise(&state)),
                 r.cells,
                 r.seconds
             )

@@ -1,6 +1,7 @@
 //! What a person at the terminal sees while notebooks run.
 
 use super::Ran;
+use crate::display::neutralise;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ impl Progress {
     /// A cell begins.
     pub(super) fn cell(&self, name: &str, at: usize, of: usize, line: &str) {
         self.bar.set_prefix(name.to_owned());
-        self.bar.set_message(format!("cell {at}/{of}  {line}"));
+        self.bar.set_message(format!("cell {at}/{of}  {}", neutralise(line)));
         if self.bar.is_hidden() && at == 1 {
             eprintln!("  {name}: {of} cells");
         }
@@ -43,9 +44,10 @@ impl Progress {
             None => eprintln!("✓ {:12} {:>3} cells  {:>6.1} s", ran.notebook, ran.cells, ran.seconds),
             Some(failure) => {
                 eprintln!("✗ {:12} cell {}  {:>6.1} s", ran.notebook, failure.cell, ran.seconds);
-                eprintln!("  {}", failure.line);
+                eprintln!("  {}", neutralise(&failure.line));
                 for line in failure.message.lines() {
-                    eprintln!("  | {line}");
+                    // What a cell says may be anyone's words, and a terminal obeys control characters.
+                    eprintln!("  | {}", neutralise(line));
                 }
             }
         });

@@ -35,7 +35,7 @@ pub struct Labelled {
     pub incomplete: usize,
 }
 
-/// A field longer than this is a quote that was opened and never closed.
+/// A field longer than this, in bytes, is a quote that was opened and never closed, or no tweet.
 const LONGEST_FIELD: usize = 20_000;
 
 /// Columns: which holds the label and which the text.
@@ -56,9 +56,10 @@ pub fn read_labelled(bytes: Vec<u8>, name: &str) -> Result<Labelled> {
     refuse_binary(&bytes).map_err(refuse)?;
     let (text, encoding) = decode(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let first = text.lines().find(|line| !line.trim().is_empty()).ok_or_else(|| wrong(name, "it is empty"))?;
-    let layout = layout(first)
-        .ok_or_else(|| wrong(name, "its first row has neither 6 nor 2 columns, nor the form id TAB rating TAB text"))?;
+    // Old Macs end a line with CR alone.
+    let first =
+        text.split(['\n', '\r']).find(|line| !line.trim().is_empty()).ok_or_else(|| wrong(name, "it is empty"))?;
+    let layout = layout(first).ok_or_else(|| wrong(name, no_layout(first)))?;
     let tab = matches!(layout, Layout::Tab | Layout::Rated);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
@@ -70,8 +71,12 @@ pub fn read_labelled(bytes: Vec<u8>, name: &str) -> Result<Labelled> {
     let mut columns = None;
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|e| wrong(name, e))? {
-        let line = record.position().map_or(0, csv::Position::line);
+        let (line, start) = record.position().map_or((0, 0), |at| (at.line(), at.byte() as usize));
         let fields = fields(&record).map_err(|cause| refuse(format!("line {line}: {cause}")))?;
+        let raw = &text.as_bytes()[start..reader.position().byte() as usize];
+        if !tab && never_closed(raw) {
+            return Err(refuse(format!("line {line}: {OPEN_QUOTE}")));
+        }
         if columns.is_none() {
             let (named, header) =
                 columns_of(layout, &fields).map_err(|cause| refuse(format!("line {line}: {cause}")))?;
@@ -117,16 +122,32 @@ fn wrong(name: &str, cause: impl std::fmt::Display) -> Error {
 
 fn refuse_binary(bytes: &[u8]) -> Result<(), String> {
     let starts = |with: &[u8]| bytes.starts_with(with);
-    if starts(&[0x1f, 0x8b]) || starts(b"PK\x03\x04") || starts(b"BZh") || starts(&[0xfd, b'7', b'z']) {
+    if starts(b"PK\x03\x04") {
+        return Err("it is a zip archive or an Excel workbook; unpack it, or save it as CSV in UTF-8".into());
+    }
+    let packed: [&[u8]; 5] = [b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd"];
+    if packed.iter().any(|with| starts(with)) {
         return Err("it is compressed; unpack it first".into());
     }
-    if starts(&[0xff, 0xfe]) || starts(&[0xfe, 0xff]) {
-        return Err("it is in UTF-16; save it as UTF-8".into());
+    if starts(b"\x89PNG") || starts(b"\xff\xd8\xff") || starts(b"GIF8") || starts(b"%PDF") {
+        return Err("it is a picture or a document, no text file".into());
     }
-    match bytes.iter().position(|b| *b == 0) {
-        Some(at) => Err(format!("it holds a null byte at offset {at}, so it is no text file")),
-        None => Ok(()),
+    let Some(at) = memchr::memchr(0, bytes) else {
+        return if utf_16_mark(bytes) { Err(UTF_16.into()) } else { Ok(()) };
+    };
+    // In UTF-16 every second byte of plain text is 0.
+    let start = &bytes[..bytes.len().min(1000)];
+    let zeros = |from: usize| start.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
+    if utf_16_mark(bytes) || zeros(0).max(zeros(1)) * 4 > start.len() {
+        return Err(UTF_16.into());
     }
+    Err(format!("it holds a null byte at offset {at}, so it is no text file"))
+}
+
+const UTF_16: &str = "it is in UTF-16; save it as UTF-8";
+
+fn utf_16_mark(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff])
 }
 
 /// Strict UTF-8 over the whole file, else windows-1252: the first block proves nothing.
@@ -138,6 +159,21 @@ fn decode(bytes: Vec<u8>) -> (String, &'static str) {
             let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(&bytes);
             (text.into_owned(), "windows-1252")
         }
+    }
+}
+
+/// Why the first row tells no layout, as far as it can be guessed.
+fn no_layout(first: &str) -> String {
+    let cause = "its first row has neither 6 nor 2 columns, nor the form id TAB rating TAB text";
+    let parts = |with: char| first.matches(with).count();
+    if first.trim_start().starts_with('<') {
+        return format!("{cause}: it is a page of HTML or XML; download the file itself");
+    }
+    match [';', '|', '\t', ','].into_iter().max_by_key(|c| parts(*c)).filter(|c| parts(*c) > 0) {
+        Some(';') => format!("{cause}: its columns are separated by semicolons; save it with commas"),
+        Some('|') => format!("{cause}: its columns are separated by bars; save it with commas"),
+        Some('\t') => format!("{cause}: it has {} columns separated by TAB", parts('\t') + 1),
+        _ => cause.to_owned(),
     }
 }
 
@@ -161,10 +197,41 @@ fn layout(first: &str) -> Option<Layout> {
 }
 
 fn fields(record: &ByteRecord) -> Result<Vec<&str>, String> {
-    if record.iter().any(|field| field.len() > LONGEST_FIELD) {
-        return Err("a quote is opened and never closed".into());
+    if let Some(field) = record.iter().find(|field| field.len() > LONGEST_FIELD) {
+        return Err(format!("a field has {} bytes, which no tweet has: {OPEN_QUOTE}", field.len()));
     }
     record.iter().map(|field| std::str::from_utf8(field).map_err(|e| e.to_string())).collect()
+}
+
+const OPEN_QUOTE: &str = "a quote is opened and never closed";
+
+/// True when a record of several lines was read on only because a quote stayed open: at its end, or at a quote that
+/// closes in the middle of a field. Quotes that are careless within one line take nothing else along.
+fn never_closed(record: &[u8]) -> bool {
+    let record = record.trim_ascii();
+    if memchr::memchr2(b'\n', b'\r', record).is_none() {
+        return false;
+    }
+    let mut rest = record;
+    loop {
+        // At the start of a field.
+        if let Some(quoted) = rest.strip_prefix(b"\"") {
+            rest = quoted;
+            loop {
+                let Some(end) = memchr::memchr(b'"', rest) else { return true };
+                rest = &rest[end + 1..];
+                match rest.first() {
+                    Some(b'"') => rest = &rest[1..],
+                    None | Some(b',') => break,
+                    Some(_) => return true,
+                }
+            }
+        }
+        match memchr::memchr(b',', rest) {
+            Some(end) => rest = &rest[end + 1..],
+            None => return false,
+        }
+    }
 }
 
 /// The columns by the names of a header, else by their places.
@@ -193,6 +260,9 @@ fn sentiment(layout: Layout, label: &str) -> Option<Sentiment> {
 /// A long label is a text in the wrong place, and texts are not repeated in errors.
 fn unknown(layout: Layout, label: &str) -> String {
     let wanted = if layout == Layout::Rated { "a rating from -4 to 4" } else { "0, 2 or 4" };
+    if label.split_once(';').is_some_and(|(first, _)| Sentiment::from_target(first.trim_matches('"')).is_some()) {
+        return "its columns are separated by semicolons; save it with commas".into();
+    }
     if label.chars().count() > 12 {
         format!("the label is a text, where {wanted} is expected")
     } else {

@@ -7,6 +7,7 @@ use super::model::Model;
 use crate::config::{Config, write_private};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A labelled file larger than this does not fit the memory that partie4 promises.
@@ -48,16 +49,14 @@ pub fn own_file(config: &Config) -> PathBuf {
 /// Fails if the named file is not there, or if there is none at all, and says which are expected and where.
 pub fn source(config: &Config) -> Result<Source> {
     if let Some(named) = &config.training_file {
-        if named.is_file() {
-            return Ok(Source::Own(named.clone()));
-        }
-        return Err(Error::cannot(format!("load the training data {}", named.display()), "there is no such file")
-            .next("correct SPAR_TRAINING_FILE, or leave it out to use the default set")
-            .invalid());
+        let step = "correct SPAR_TRAINING_FILE, or leave it out to use the default set";
+        return usable(named, step).map(|()| Source::Own(named.clone()));
     }
     let (own, rated) = (own_file(config), rated_file(config));
-    if own.is_file() {
-        return Ok(Source::Own(own));
+    // Also a link that leads nowhere: who made it means that file and no other.
+    if own.symlink_metadata().is_ok() {
+        return usable(&own, "put the file itself there, or remove it to use the default set")
+            .map(|()| Source::Own(own.clone()));
     }
     if rated.is_file() {
         return Ok(Source::Rated(rated));
@@ -70,22 +69,47 @@ pub fn source(config: &Config) -> Result<Source> {
         .invalid())
 }
 
+/// Says why a path is no file that can be read.
+fn usable(path: &Path, step: &str) -> Result<()> {
+    let cannot = |cause: String| {
+        Error::cannot(format!("load the training data {}", path.display()), cause).next(step.to_owned()).invalid()
+    };
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) if found.is_dir() => Err(cannot("it is a folder".into())),
+        Ok(_) => Err(cannot("it is no ordinary file".into())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && path.symlink_metadata().is_ok() => {
+            Err(cannot("it is a link to a file that is not there".into()))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(cannot("there is no such file".into())),
+        Err(e) => Err(cannot(e.to_string())),
+    }
+}
+
 /// Reads a labelled file; gives its SHA-256 too.
 pub(super) fn read(path: &Path) -> Result<(Labelled, String)> {
-    let cannot = |e: std::io::Error| Error::cannot(format!("read {}", path.display()), e);
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > LARGEST_FILE {
-        return Err(Error::cannot(
-            format!("read {}", path.display()),
-            format!("it has {size} bytes, more than {LARGEST_FILE}"),
-        )
-        .next("keep a random sample of its rows")
-        .invalid());
+    let action = format!("read {}", path.display());
+    let cannot = |e: std::io::Error| {
+        Error::cannot(&action, e).next("check that the file is there and that you may read it").invalid()
+    };
+    let mut file = std::fs::File::open(path).map_err(cannot)?;
+    let before = file.metadata().map_err(cannot)?;
+    if before.len() > LARGEST_FILE {
+        return Err(Error::cannot(action, format!("it has {} bytes, more than {LARGEST_FILE}", before.len()))
+            .next("keep a random sample of its rows")
+            .invalid());
     }
-    let bytes = std::fs::read(path).map_err(cannot)?;
+    let mut bytes = Vec::with_capacity(before.len() as usize);
+    // A file that grows under our hands must not fill the memory.
+    file.by_ref().take(before.len() + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    let after = file.metadata().map_err(cannot)?;
+    if bytes.len() as u64 != after.len() || before.modified().ok() != after.modified().ok() {
+        return Err(Error::cannot(action, "it changed while it was read")
+            .next("wait until it is written, then run the cell again")
+            .transient());
+    }
     let digest = sha256(&bytes);
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok((dataset::read_labelled(bytes, &name)?, digest))
+    Ok((dataset::read_labelled(bytes, &path.display().to_string())?, digest))
 }
 
 /// What is known about a saved model.

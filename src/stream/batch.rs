@@ -5,6 +5,7 @@ use super::clean::clean_into;
 use super::gap::Gap;
 use super::record::{Dead, Message};
 use crate::timestamp::Timestamp;
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 /// A toot of a batch, its texts borrowed from [`Toots`].
@@ -346,8 +347,8 @@ pub struct Batch {
     pub books: Books,
     /// What was read of each partition, in order of topic and partition.
     pub spans: Vec<Span>,
-    /// The least watermark over the partitions that are not idle: windows that end by then are final.
-    pub closing: Option<Timestamp>,
+    /// The partitions of its reader that are idle.
+    pub idle: BTreeSet<i32>,
     /// Bytes of all values read.
     pub bytes: usize,
 }

@@ -15,13 +15,13 @@ pub use clean::{clean, clean_into, text_length};
 pub use gap::Gap;
 pub use merge::{Fate, Stored, Version, Written, merge};
 pub use record::{Dead, Event, MAX_ID, MAX_VALUE, Message, Reason, parse};
-pub use watermark::Watermark;
+pub use watermark::{Watermark, closing};
 pub use window::{Width, Window, tumbling};
 
 use crate::config::Config;
 use crate::error::Result;
 use crate::timestamp::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -221,8 +221,13 @@ impl Stream {
         self.batch.books.missing_offsets += offsets;
     }
 
-    /// Ends the batch under way and gives it; `spans` say what was read, `idle` which partitions are.
-    pub fn finish(&mut self, spans: Vec<Span>, idle: impl Fn(i32) -> bool) -> Batch {
+    /// The watermark of every partition seen.
+    pub fn watermarks(&self) -> impl Iterator<Item = Option<Timestamp>> {
+        self.marks.values().map(Watermark::at)
+    }
+
+    /// Ends the batch under way and gives it; `spans` say what was read.
+    pub fn finish(&mut self, spans: Vec<Span>) -> Batch {
         let mut batch = std::mem::replace(&mut self.batch, empty(&self.rules));
         // The next batch is likely to be as large: growing step by step would copy it twice.
         self.batch.toots.reserve_like(&batch.toots);
@@ -238,18 +243,7 @@ impl Stream {
         }
         self.first.clear();
         batch.spans = spans;
-        batch.closing = self.closing(idle);
         batch
-    }
-
-    /// The least watermark over the partitions that are not idle, none when one of them has none yet; when all are
-    /// idle, the least that any reached: idleness closes only what no watermark has passed.
-    fn closing(&self, idle: impl Fn(i32) -> bool) -> Option<Timestamp> {
-        let mut awake = self.marks.iter().filter(|(part, _)| !idle(**part)).map(|(_, mark)| mark.at()).peekable();
-        if awake.peek().is_none() {
-            return self.marks.values().filter_map(|mark| mark.at()).min();
-        }
-        awake.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 }
 
@@ -265,7 +259,7 @@ fn empty(rules: &Rules) -> Batch {
         gaps: Vec::new(),
         books: Books::default(),
         spans: Vec::new(),
-        closing: None,
+        idle: BTreeSet::new(),
         bytes: 0,
     }
 }

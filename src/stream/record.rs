@@ -134,8 +134,9 @@ pub fn parse(value: &[u8]) -> Result<Message<'_>, Dead> {
         return Err(Dead::new(Reason::NotJson, "not a JSON object"));
     }
     let wire: Wire<'_> = serde_json::from_str(text).map_err(|e| {
-        // serde's own words may quote the toot.
+        // serde's own words may quote the toot; only where a key stands twice they begin with no more than its name.
         let what = match e.classify() {
+            serde_json::error::Category::Data if e.to_string().starts_with("duplicate field `") => "a key stands twice",
             serde_json::error::Category::Data => "a field has another type than the contract's",
             _ => "not valid JSON",
         };

@@ -11,6 +11,17 @@ pub struct Watermark {
     latest: Option<Timestamp>,
 }
 
+/// How far a topic has come, from the watermark of each partition and whether it is idle: the least one over the
+/// partitions that are not idle, none when one of them has none yet; when all are idle, the least that any reached,
+/// because idleness closes only what no watermark has passed.
+pub fn closing(partitions: &[(Option<Timestamp>, bool)]) -> Option<Timestamp> {
+    let mut awake = partitions.iter().filter(|(_, idle)| !idle).map(|(mark, _)| *mark).peekable();
+    if awake.peek().is_none() {
+        return partitions.iter().filter_map(|(mark, _)| *mark).min();
+    }
+    awake.collect::<Option<Vec<_>>>()?.into_iter().min()
+}
+
 impl Watermark {
     /// Goes on from the greatest event time seen before, if any.
     pub fn new(lateness: Duration, latest: Option<Timestamp>) -> Self {

@@ -82,8 +82,17 @@ impl Desk {
         self.query(&format!("SELECT count(*) FROM {table}"))[0].parse().unwrap()
     }
 
+    /// The number of records that the topic holds.
+    pub fn total(&self) -> u64 {
+        spar::kafka::topic_info(&self.config).unwrap().records() as u64
+    }
+
     pub fn tables(&self) -> Vec<Vec<String>> {
-        IDENTICAL.iter().map(|statement| self.query(statement)).collect()
+        Self::tables_of(self.config.database_url().unwrap())
+    }
+
+    pub fn tables_of(url: &Secret) -> Vec<Vec<String>> {
+        IDENTICAL.iter().map(|statement| query(url, statement)).collect()
     }
 
     /// See [`consistent`].

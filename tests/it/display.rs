@@ -1,69 +1,7 @@
+use crate::payloads::hostile;
 use polars::prelude::*;
 use proptest::prelude::*;
 use spar::display::{Figure, Report, Table, columns, escape_html, neutralise, shorten, visible};
-
-/// Texts as the network may send them, meant to break out of a cell, a line or a drawing.
-pub fn hostile() -> Vec<String> {
-    let fixed = [
-        "EVCXR_BEGIN_CONTENT text/html",
-        "EVCXR_END_CONTENT",
-        "x EVCXR_BEGIN_CONTENT image/png\nAAAA\nEVCXR_END_CONTENT",
-        "EVCXR_EXECUTION_COMPLETE",
-        "evcxr EVCXR__EVCXR_",
-        "</td><script>alert(1)</script>",
-        "</td></tr></table><h1>",
-        "<img src=x onerror=alert(1)>",
-        "<svg onload=alert(1)>",
-        "</svg><script>alert(1)</script>",
-        "</text><rect width=\"9999\" height=\"9999\"/>",
-        "</title><script>alert(1)</script>",
-        "<!--",
-        "-->",
-        "<![CDATA[",
-        "]]>",
-        "<?xml version=\"1.0\"?>",
-        "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>",
-        "&e;",
-        "&lt;b&gt;",
-        "&",
-        "&&amp;&#0;",
-        "\"",
-        "'",
-        "\" onmouseover=\"alert(1)",
-        "' onmouseover='alert(1)",
-        "javascript:alert(1)",
-        "`id`",
-        "$(id)",
-        "'; DROP TABLE filtered_toots; --",
-        "\\",
-        "\\u0000",
-        "\0",
-        "\u{1b}[31mred\u{1b}[0m",
-        "\u{1b}]0;title\u{7}",
-        "\r\n\r\nHTTP/1.1 200 OK",
-        "a\tb\u{b}c\u{c}d",
-        "line one\u{2028}line two\u{2029}line three\u{85}four",
-        "\u{202e}desrever\u{202c}",
-        "\u{2067}isolate",
-        "\u{200f}right\u{200e}left",
-        "\u{feff}bom",
-        "\u{fffe}\u{ffff}",
-        "z\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}\u{308}\u{309}\u{30a}\u{30b}\u{30c}\u{30d}\u{30e}\u{30f}\u{310}\u{311}",
-        "日本語のタグ",
-        "한국어",
-        "العربية",
-        "👩‍👩‍👧‍👦🇫🇷🏳️‍🌈",
-        "\u{10ffff}\u{e000}",
-        "",
-        " ",
-        "=HYPERLINK(\"http://example.org\")",
-    ];
-    let mut all: Vec<String> = fixed.iter().map(|s| s.to_string()).collect();
-    all.push("x".repeat(300));
-    all.push("<".repeat(300));
-    all.push("日".repeat(300));
-    all
-}
 
 fn table(columns: Vec<Column>) -> Table {
     Table::new(DataFrame::new_infer_height(columns).unwrap())

@@ -127,7 +127,7 @@ fn a_statement_that_took_too_long_is_tried_again() {
         if step == Step::Moved && times.fetch_add(1, Ordering::Relaxed) == 0 {
             let other = url.clone();
             std::thread::spawn(move || crate::support::query(&other, HOLD_AND_CANCEL));
-            crate::support::eventually("the table is held", Duration::from_secs(20), || {
+            crate::support::eventually("the table is held", Duration::from_secs(60), || {
                 let held = "SELECT 'held' FROM pg_locks WHERE relation = 'filtered_toots'::regclass
                             AND mode = 'AccessExclusiveLock' AND granted";
                 crate::support::query(&url, held) == ["held"]
@@ -208,11 +208,11 @@ fn a_background_job_reads_on_until_it_is_stopped() {
     let (first, second) = story();
     let mut job = desk.pipeline().start().unwrap();
     desk.send(&first);
-    crate::support::eventually("the job writes the first part", Duration::from_secs(20), || {
+    crate::support::eventually("the job writes the first part", Duration::from_secs(60), || {
         desk.count("filtered_toots") == 80
     });
     desk.send(&second);
-    crate::support::eventually("the job writes the second part", Duration::from_secs(20), || {
+    crate::support::eventually("the job writes the second part", Duration::from_secs(60), || {
         desk.count("filtered_toots") == 160
     });
     assert!(job.status().text().contains("en cours"), "{}", job.status());
@@ -241,7 +241,7 @@ fn a_topic_created_anew_is_refused_and_not_skipped() {
         desk.send(&(0..100).map(|n| message(&n.to_string())).collect::<Vec<_>>());
         desk.run();
         desk.loader.delete_topic(&desk.config.topic).unwrap();
-        crate::support::eventually("the topic can be created again", Duration::from_secs(20), || {
+        crate::support::eventually("the topic can be created again", Duration::from_secs(60), || {
             desk.loader.create_topic(&desk.config.topic, 1).is_ok()
         });
         let fresh = crate::desk::Desk::loader(&desk.config);
@@ -266,18 +266,18 @@ fn an_idle_stream_closes_its_windows_and_a_toot_opens_them_again() {
     };
     desk.send(&[message("1"), message("2").at("2024-10-10T11:59:00Z")]);
     let mut job = desk.pipeline().start().unwrap();
-    crate::support::eventually("the window is closed", Duration::from_secs(20), || {
+    crate::support::eventually("the window is closed", Duration::from_secs(60), || {
         closed(&desk) == ["2024-10-10 11:00:00 idle"]
     });
     desk.send(&[message("3")]);
-    crate::support::eventually("the window is open again", Duration::from_secs(20), || {
+    crate::support::eventually("the window is open again", Duration::from_secs(60), || {
         desk.query("SELECT total_toots::text FROM toots_time_window_aggregates") == ["3"]
     });
-    crate::support::eventually("the window is closed again", Duration::from_secs(20), || {
+    crate::support::eventually("the window is closed again", Duration::from_secs(60), || {
         closed(&desk) == ["2024-10-10 11:00:00 idle"]
     });
     desk.send(&[message("4").at("2024-10-10T13:00:00Z")]);
-    crate::support::eventually("the watermark closes it", Duration::from_secs(20), || {
+    crate::support::eventually("the watermark closes it", Duration::from_secs(60), || {
         closed(&desk).first().is_some_and(|w| w == "2024-10-10 11:00:00 watermark")
     });
     job.stop().unwrap();
@@ -297,7 +297,7 @@ fn an_idle_stream_outlives_a_session_that_the_server_ended() {
         Fault::None
     }));
     let mut job = pipeline.start().unwrap();
-    crate::support::eventually("the window is closed", Duration::from_secs(20), || {
+    crate::support::eventually("the window is closed", Duration::from_secs(60), || {
         !job.is_running()
             || desk.query("SELECT closed_by FROM toots_time_window_aggregates WHERE closed_by IS NOT NULL") == ["idle"]
     });
@@ -309,7 +309,7 @@ fn what_the_watermark_passed_is_closed_by_it_even_when_the_stream_is_idle_by_the
     let mut desk = Desk::new();
     desk.config.idle = Duration::from_millis(1);
     desk.send(&[message("1").at("2024-10-10T11:00:00Z"), message("2").at("2024-10-10T14:00:00Z")]);
-    crate::support::eventually("every window is closed", Duration::from_secs(20), || {
+    crate::support::eventually("every window is closed", Duration::from_secs(60), || {
         desk.run();
         desk.query("SELECT concat_ws(' ', window_start, closed_by) FROM toots_time_window_aggregates ORDER BY 1")
             == ["2024-10-10 11:00:00 watermark", "2024-10-10 14:00:00 idle"]

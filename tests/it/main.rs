@@ -1,5 +1,9 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod bad_data;
+mod bad_events;
+mod bad_files;
+mod bad_records;
 mod boxes;
 mod clean;
 mod config;
@@ -8,6 +12,7 @@ mod desk;
 mod display;
 mod exactly_once;
 mod history;
+mod hostile;
 mod ingest;
 mod keywords;
 mod listen;
@@ -16,6 +21,7 @@ mod messages;
 mod model;
 mod oauth;
 mod partie2;
+mod payloads;
 mod place;
 mod plots;
 mod preflight;
@@ -35,4 +41,5 @@ mod tokens;
 mod toot;
 mod whole;
 mod window;
+mod workers;
 mod world;

@@ -54,6 +54,14 @@ impl Draft {
     pub fn json(&self) -> Vec<u8> {
         self.0.to_string().into_bytes()
     }
+    /// True for a delete or a retract.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.0["event"].as_str(), Some("delete" | "retract"))
+    }
+    /// True when its content is no text, so that nobody can read it.
+    pub fn is_unreadable(&self) -> bool {
+        self.0["content"].is_number()
+    }
     pub fn id(&self) -> String {
         self.0["id"].as_str().unwrap_or_default().to_owned()
     }

@@ -1,4 +1,4 @@
-use crate::display::hostile;
+use crate::payloads::hostile;
 use polars::prelude::*;
 use spar::display::{Figure, Table};
 use spar::plots;

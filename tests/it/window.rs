@@ -1,7 +1,7 @@
 use crate::messages::{message, record, rules};
 use proptest::prelude::*;
 use spar::Timestamp;
-use spar::stream::{ChangeKind, Stream, Width, tumbling};
+use spar::stream::{ChangeKind, Stream, Width, closing, tumbling};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ proptest! {
                 let value = message(&n.to_string()).at(&at.to_string()).json();
                 stream.step(&record(n as i64, &value));
                 if n % batch == batch - 1 || n + 1 == minutes.len() {
-                    let done = stream.finish(Vec::new(), |_| false);
+                    let done = stream.finish(Vec::new());
                     late.extend(done.changes.iter().map(|c| matches!(c.kind, ChangeKind::Put { late: Some(_), .. })));
                 }
             }
@@ -67,7 +67,7 @@ fn the_seven_batches_give_the_counts_of_the_design() {
             stream.step(&record(offset, &value));
             offset += 1;
         }
-        let done = stream.finish(Vec::new(), |_| false);
+        let done = stream.finish(Vec::new());
         for (window, change) in &done.delta.windows {
             late += change.late;
             let minute = window.start.to_string()[11..16].to_owned();
@@ -86,4 +86,15 @@ fn the_seven_batches_give_the_counts_of_the_design() {
     assert_eq!((count("12:05", "a"), count("12:05", "z")), (2, 2));
     assert_eq!(late, 2);
     assert_eq!(stream.watermark(0).unwrap().at().unwrap().to_string(), "2024-10-10T12:28:00Z");
+}
+
+#[test]
+fn a_topic_has_come_as_far_as_its_slowest_partition_that_is_not_idle() {
+    let at = |hour: i64| Some(Timestamp::from_micros(hour * 3_600_000_000));
+    assert_eq!(closing(&[(at(3), false), (at(1), false), (at(2), true)]), at(1));
+    assert_eq!(closing(&[(at(3), false), (at(1), true)]), at(3));
+    assert_eq!(closing(&[(at(3), false), (None, false)]), None, "a partition without a toot holds windows open");
+    assert_eq!(closing(&[(at(3), false), (None, true)]), at(3));
+    assert_eq!(closing(&[(at(3), true), (at(1), true), (None, true)]), at(1), "idle ones close what all have passed");
+    assert_eq!(closing(&[]), None);
 }

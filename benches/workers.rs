@@ -1,0 +1,130 @@
+//! Two workers on six partitions while toots arrive, one of them killed at random again and again; the tables must be
+//! those of one clean run: `cargo bench --profile dev --bench workers -- [toots] [kills]`, about ten seconds a kill.
+//!
+//! It needs KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or the embedded services running, and cleans up after itself.
+
+#[path = "common/messages.rs"]
+mod messages;
+
+use messages::Messages;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use spar::config::Secret;
+use spar::job::Control;
+use spar::kafka::{Loader, Raw};
+use spar::pipeline::StreamStatus;
+use spar::{Config, Pipeline, Result, Store, Until};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PARTITIONS: i32 = 6;
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The four tables and the late counts, each as one number.
+const DIGESTS: &str = "SELECT
+    (SELECT md5(string_agg(t::text, ',' ORDER BY toot_id)) FROM (SELECT toot_id, \"timestamp\", text, user_id, language,
+        hashtags, reblogs_count, favourites_count, replies_count FROM filtered_toots) t) AS toots,
+    (SELECT md5(string_agg(t::text, ',' ORDER BY window_start)) FROM (SELECT window_start, window_end, total_toots,
+        late_n FROM toots_time_window_aggregates) t) AS windows,
+    (SELECT md5(string_agg(t::text, ',' ORDER BY user_id)) FROM (SELECT user_id, average_length FROM user_avg_length) t)
+        AS users,
+    (SELECT md5(string_agg(t::text, ',' ORDER BY hashtag)) FROM (SELECT hashtag, average_length FROM hashtag_avg_length)
+        t) AS tags,
+    (SELECT count(*) FROM filtered_toots) AS rows,
+    (SELECT count(DISTINCT toot_id) FROM filtered_toots) AS ids";
+
+fn main() -> Result<()> {
+    let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<usize>().ok());
+    let (toots, kills) = (numbers.next().unwrap_or(200_000), numbers.next().unwrap_or(20));
+    let name = format!("bench_{}", std::process::id());
+    let mut config = Config::from_env()?;
+    config.topic = format!("{name}_stream");
+    let loader = Loader::connect(&config)?;
+    loader.create_topic(&config.topic, PARTITIONS)?;
+
+    let chaotic = with_database(&config, &format!("{name}_chaos"));
+    Store::create(&chaotic)?;
+    let mut workers = [worker(&chaotic), worker(&chaotic)];
+    let mut random = ChaCha8Rng::seed_from_u64(42);
+    let mut messages = Messages::new();
+    let mut sent = 0;
+    let began = Instant::now();
+    for kill in 0..kills {
+        wait("both workers have partitions", || share(&chaotic, &workers));
+        // One of them dies at any moment of this part.
+        let (victim, at) = (random.random_range(0..2), random.random_range(0..toots / kills));
+        for n in sent..toots * (kill + 1) / kills {
+            if n == sent + at {
+                workers[victim].kill().expect("a worker is killed");
+                workers[victim].wait().expect("a killed worker ends");
+            }
+            let (id, _) = messages.next(n, toots);
+            loader
+                .put(&config.topic, Raw { key: Some(&id), value: Some(messages.text.as_bytes()), ..Raw::default() })?;
+        }
+        loader.flush()?;
+        sent = toots * (kill + 1) / kills;
+        workers[victim] = worker(&chaotic);
+        println!(
+            "kill {:2}: {sent} toots sent, {} records not yet applied",
+            kill + 1,
+            StreamStatus::read(&chaotic)?.lag
+        );
+    }
+    wait("everything is applied", || StreamStatus::read(&chaotic).is_ok_and(|status| status.lag == 0));
+    let seconds = began.elapsed().as_secs_f64();
+    for worker in &mut workers {
+        worker.kill().expect("a worker is killed");
+        worker.wait().expect("a killed worker ends");
+    }
+
+    let clean = with_database(&config, &format!("{name}_clean"));
+    Store::create(&clean)?;
+    Pipeline::quiet(&clean)?.run_with(&Control::quiet(), Until::CaughtUp)?;
+    let tables = |config: &Config| Store::connect(config)?.query(DIGESTS, &[]).map(|table| table.to_string());
+    let (left, right) = (tables(&chaotic)?, tables(&clean)?);
+    println!("with {kills} kills:\n{left}\none clean run:\n{right}");
+    assert_eq!(left, right, "the tables differ");
+    println!("{toots} toots, {PARTITIONS} partitions, 2 workers, {kills} kills, {seconds:.0} s: lost 0, duplicated 0");
+    for config in [&chaotic, &clean] {
+        Store::drop_database(config)?;
+    }
+    loader.delete_topic(&config.topic)
+}
+
+fn worker(config: &Config) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_spar"))
+        .arg("worker")
+        .env("SPAR_HOME", env!("CARGO_MANIFEST_DIR"))
+        .env("KAFKA_BOOTSTRAP_SERVERS", config.kafka().expect("a broker"))
+        .env("DATABASE_URL", config.database_url().expect("a database").expose())
+        .env("KAFKA_TOPIC", &config.topic)
+        .env("SPAR_SESSION_SECONDS", "6")
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a worker starts")
+}
+
+/// True when both workers own partitions and nobody else does.
+fn share(config: &Config, workers: &[Child; 2]) -> bool {
+    let Ok(status) = StreamStatus::read(config) else { return false };
+    let owners = status.partitions.frame().column("owner").and_then(|c| c.str()).expect("a column of text");
+    let owns =
+        |owner: Option<&str>, worker: &Child| owner.is_some_and(|o| o.starts_with(&format!("spar-{}-", worker.id())));
+    owners.iter().all(|owner| workers.iter().any(|worker| owns(owner, worker)))
+        && workers.iter().all(|worker| owners.iter().any(|owner| owns(owner, worker)))
+}
+
+fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn with_database(config: &Config, name: &str) -> Config {
+    let mut url = url::Url::parse(config.database_url().expect("a database").expose()).expect("a URL");
+    url.set_path(name);
+    Config { database_url: Some(Secret::new(url)), ..config.clone() }
+}

@@ -1,0 +1,197 @@
+//! Many workers in one consumer group leave the tables that one leaves.
+
+use crate::desk::Desk;
+use crate::messages::{Draft, gone, message};
+use crate::support::{command, eventually, home};
+use spar::pipeline::StreamStatus;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const PARTITIONS: i32 = 6;
+
+/// A process `spar worker`, killed at the end of the test at the latest.
+struct Worker {
+    process: Child,
+    log: std::path::PathBuf,
+}
+
+impl Worker {
+    fn start(desk: &Desk, folder: &tempfile::TempDir, name: &str) -> Self {
+        let log = folder.path().join(name);
+        let config = &desk.config;
+        let process = Command::new(command())
+            .arg("worker")
+            .env("SPAR_HOME", home())
+            .env("SPAR_STATE", folder.path().join("state"))
+            .env("KAFKA_BOOTSTRAP_SERVERS", config.kafka().unwrap())
+            .env("DATABASE_URL", config.database_url().unwrap().expose())
+            .env("KAFKA_TOPIC", &config.topic)
+            // The shortest that a broker allows by default: a test waits for it.
+            .env("SPAR_SESSION_SECONDS", "6")
+            .env("MASTODON_URL", "")
+            .stderr(Stdio::from(File::create(&log).unwrap()))
+            .spawn()
+            .unwrap();
+        Self { process, log }
+    }
+
+    /// What its owner name begins with in the ledger.
+    fn owner(&self) -> String {
+        format!("spar-{}-", self.process.id())
+    }
+
+    fn signal(&mut self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn told(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn toot(n: usize) -> Draft {
+    message(&n.to_string())
+        .user(&format!("u{}", n % 50))
+        .text(&"w".repeat(n % 9 + 1))
+        .tags(&[["AI", "Rust", "ml"][n % 3]])
+        .at(&format!("2024-10-{:02}T{:02}:{:02}:00Z", 10 + n / 2000, n / 100 % 20, n % 60))
+}
+
+/// Toots, edits, deletes and wrong dates; all but the dates are told apart by their ids alone, whatever the order of
+/// partitions.
+fn story(toots: std::ops::Range<usize>) -> Vec<Draft> {
+    toots
+        .flat_map(|n| {
+            let mut drafts = vec![toot(n)];
+            match n % 50 {
+                7 => drafts.push(toot(n).text("edited").edited("2024-12-01T00:00:00Z")),
+                11 => drafts.push(gone(&n.to_string(), "delete")),
+                13 => drafts.push(toot(n).set("id", format!("future-{n}")).at("2150-01-01T00:00:00Z")),
+                17 => drafts.push(toot(n)),
+                _ => {}
+            }
+            drafts
+        })
+        .collect()
+}
+
+/// Offsets not yet applied, over all partitions.
+fn lag(desk: &Desk) -> i64 {
+    let applied: i64 = desk.query(&format!(
+        "SELECT coalesce(sum(next_offset), 0)::text FROM stream_partition WHERE topic = '{}'",
+        desk.config.topic
+    ))[0]
+        .parse()
+        .unwrap();
+    spar::kafka::topic_info(&desk.config).unwrap().records() as i64 - applied
+}
+
+/// The owners of the partitions that were taken over.
+fn owners(desk: &Desk) -> Vec<String> {
+    desk.query(&format!("SELECT owner FROM stream_partition WHERE topic = '{}' ORDER BY part", desk.config.topic))
+}
+
+fn all_of(desk: &Desk, workers: &[&Worker]) -> bool {
+    let owners = owners(desk);
+    let whose: BTreeSet<usize> =
+        owners.iter().filter_map(|o| workers.iter().position(|w| o.starts_with(&w.owner()))).collect();
+    let known = owners.iter().all(|o| workers.iter().any(|w| o.starts_with(&w.owner())));
+    owners.len() == PARTITIONS as usize && known && whose.len() == workers.len()
+}
+
+/// The tables of one run alone, over the same messages.
+fn alone(drafts: &[Draft]) -> Vec<Vec<String>> {
+    let desk = Desk::with_partitions(PARTITIONS);
+    desk.send(drafts);
+    desk.run();
+    desk.assert_consistent();
+    desk.tables()
+}
+
+#[test]
+fn workers_join_leave_and_die_and_the_tables_are_those_of_one() {
+    let drafts = story(0..6000);
+    let expected = alone(&drafts);
+    let desk = Desk::with_partitions(PARTITIONS);
+    let folder = tempfile::tempdir().unwrap();
+    let mut parts = drafts.chunks(drafts.len() / 4 + 1);
+
+    let mut first = Worker::start(&desk, &folder, "first");
+    desk.send(parts.next().unwrap());
+    eventually("one worker takes all partitions", LIMIT, || all_of(&desk, &[&first]));
+    let mut second = Worker::start(&desk, &folder, "second");
+    eventually("two workers share them", LIMIT, || all_of(&desk, &[&first, &second]));
+    desk.send(parts.next().unwrap());
+    eventually("both work", LIMIT, || lag(&desk) == 0);
+
+    // One dies without a word, the other goes on alone.
+    desk.send(parts.next().unwrap());
+    second.signal("-KILL");
+    eventually("the other takes over what the dead one held", LIMIT, || all_of(&desk, &[&first]) && lag(&desk) == 0);
+
+    // One is asked to leave, and hands over at once.
+    let third = Worker::start(&desk, &folder, "third");
+    eventually("two workers share them again", LIMIT, || all_of(&desk, &[&first, &third]));
+    first.signal("-TERM");
+    assert!(first.process.wait().unwrap().success(), "{}", first.told());
+    desk.send(parts.next().unwrap());
+    eventually("the last one does the rest", LIMIT, || all_of(&desk, &[&third]) && lag(&desk) == 0);
+    assert!(third.told().contains("partitions: "), "{}", third.told());
+
+    assert_eq!(desk.tables(), expected);
+    desk.assert_consistent();
+    let status = StreamStatus::read(&desk.config).unwrap();
+    assert_eq!((status.partitions.height(), status.lag), (PARTITIONS as usize, 0));
+    assert!(status.to_string().contains(&third.owner()), "{status}");
+    println!("6,000 toots, {} records, 3 workers, 1 killed: lost 0, doubled 0", drafts.len());
+}
+
+#[test]
+fn windows_wait_for_the_slowest_worker() {
+    let desk = Desk::with_partitions(PARTITIONS);
+    let folder = tempfile::tempdir().unwrap();
+    let first = Worker::start(&desk, &folder, "first");
+    let second = Worker::start(&desk, &folder, "second");
+    eventually("two workers share the topic", LIMIT, || all_of(&desk, &[&first, &second]));
+    // Every partition gets one early toot; one of them gets a late hour too. None is idle: the default is a minute.
+    let early: Vec<Draft> = (0..60).map(|n| message(&format!("e{n}")).at("2024-10-10T08:10:00Z")).collect();
+    desk.send(&early);
+    desk.send(&[message("ahead").at("2024-10-10T15:00:00Z")]);
+    eventually("all is written", LIMIT, || lag(&desk) == 0);
+    let closed = "SELECT count(*)::text FROM toots_time_window_aggregates WHERE closed_by IS NOT NULL";
+    assert_eq!(desk.query(closed), ["0"], "one partition alone must not close a window");
+    // When all have come as far, the window closes.
+    let later: Vec<Draft> = (0..60).map(|n| message(&format!("l{n}")).at("2024-10-10T15:30:00Z")).collect();
+    desk.send(&later);
+    eventually("the window of all closes", LIMIT, || {
+        desk.query("SELECT closed_by FROM toots_time_window_aggregates WHERE window_start = '2024-10-10 08:00'")
+            == ["watermark"]
+    });
+}
+
+#[test]
+fn a_worker_makes_room_for_a_run_outside_of_its_group_and_goes_on_afterwards() {
+    let desk = Desk::with_partitions(2);
+    let folder = tempfile::tempdir().unwrap();
+    let worker = Worker::start(&desk, &folder, "worker");
+    desk.send(&story(0..10));
+    eventually("the worker writes", LIMIT, || lag(&desk) == 0);
+    desk.run();
+    assert!(owners(&desk).iter().all(|owner| !owner.starts_with(&worker.owner())));
+    desk.send(&story(10..20));
+    eventually("the worker takes the partitions back", LIMIT, || lag(&desk) == 0);
+    assert!(owners(&desk).iter().all(|owner| owner.starts_with(&worker.owner())));
+    assert!(worker.told().contains("another worker owns it now"), "{}", worker.told());
+    desk.assert_consistent();
+}
