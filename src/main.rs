@@ -171,10 +171,11 @@ fn lab(arguments: &[String]) -> Result<ExitCode> {
 
 fn check() -> Result<ExitCode> {
     let config = Config::from_env()?;
-    println!("{}", spar::preflight::check(&config)?);
-    Ok(match spar::preflight::require(&config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
+    let (table, failure) = spar::preflight::check_all(&config)?;
+    println!("{table}");
+    Ok(match failure {
+        None => ExitCode::SUCCESS,
+        Some(e) => {
             eprintln!("spar: {e}");
             ExitCode::FAILURE
         }
@@ -208,7 +209,7 @@ fn act(action: &ServicesAction) -> Result<ExitCode> {
 /// Runs `cargo test` with the tools that the tests use.
 fn test(arguments: &[String]) -> Result<ExitCode> {
     let config = Config::from_env()?;
-    let tools = setup::ensure(&config)?;
+    let tools = setup::ensure_for_tests(&config)?;
     Kernel::prepare(&config, &tools)?;
     runner::cargo_test(&config, arguments)
 }

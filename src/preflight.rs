@@ -29,7 +29,21 @@ struct Line {
 ///
 /// Fails if the table cannot be built.
 pub fn check(config: &Config) -> Result<Table> {
+    table(config, &ask(config))
+}
+
+/// The same, and the first thing that is wrong.
+///
+/// # Errors
+///
+/// Fails if the table cannot be built.
+pub fn check_all(config: &Config) -> Result<(Table, Option<Error>)> {
     let lines = ask(config);
+    let table = table(config, &lines)?;
+    Ok((table, lines.into_iter().find_map(|line| line.failure)))
+}
+
+fn table(config: &Config, lines: &[Line]) -> Result<Table> {
     if config.is_local() {
         say("Les toots viennent du Mastodon local : ils sont générés, personne ne les a écrits.");
     }
@@ -44,11 +58,11 @@ pub fn check(config: &Config) -> Result<Table> {
     .map_err(|e| Error::cannot("tabulate the services", e))
 }
 
-/// Asks the same and fails at the first service that is away.
+/// Asks the same and fails at the first service that is away or refuses.
 ///
 /// # Errors
 ///
-/// Fails if a service does not answer, and says how to start it.
+/// Fails if a service does not answer, or does not know the token, and says what to do.
 pub fn require(config: &Config) -> Result<()> {
     ask(config).into_iter().find_map(|line| line.failure).map_or(Ok(()), Err)
 }
@@ -68,8 +82,15 @@ impl Line {
     }
 
     fn away(service: &'static str, address: &str, embedded: bool, key: &str, e: Error) -> Self {
-        let state = if address.is_empty() { "arrêté" } else { "injoignable" };
-        let next = if embedded {
+        let (state, tried_again) = match address {
+            "" => ("arrêté", true),
+            _ if e.is_transient() => ("injoignable", true),
+            // It answers, or would: what it says, or what is wrong with the setting, is what helps.
+            _ => ("inutilisable", false),
+        };
+        let next = if !tried_again {
+            e.to_string()
+        } else if embedded {
             "lancer `./spar services up`, puis relancer la cellule d'ouverture".to_owned()
         } else {
             format!("démarrer ce service, ou corriger {key} dans .env")
@@ -132,16 +153,19 @@ fn ask_mastodon(config: &Config) -> Line {
         }
     };
     let version = greeting.version;
-    let (token, next) = match greeting.token {
-        TokenState::Absent => ("sans jeton d'accès".to_owned(), "create_app, puis jeton_access".to_owned()),
+    let (token, next, failure) = match greeting.token {
+        TokenState::Absent => ("sans jeton d'accès".to_owned(), "create_app, puis jeton_access".to_owned(), None),
         TokenState::Of(account) => (
             format!("compte {account}"),
-            if greeting.is_silent { "son flux public est fermé : partie1 suit des hashtags" } else { "" }.to_owned(),
+            if greeting.by_hashtag { "partie1 suit des hashtags, non le flux public" } else { "" }.to_owned(),
+            None,
         ),
-        TokenState::Unknown => ("jeton refusé".to_owned(), "jeton_access donne un nouveau jeton".to_owned()),
-        TokenState::Unusable(e) => ("jeton inutilisable".to_owned(), e.to_string()),
+        TokenState::Unknown(e) => {
+            ("jeton refusé".to_owned(), "jeton_access donne un nouveau jeton".to_owned(), Some(e))
+        }
+        TokenState::Unusable(e) => ("jeton inutilisable".to_owned(), e.to_string(), Some(e)),
     };
-    Line::ready(NAME, address, format!("prêt : version {version}, {token}"), &next)
+    Line { failure, ..Line::ready(NAME, address, format!("prêt : version {version}, {token}"), &next) }
 }
 
 fn counted(n: usize, what: &str) -> String {

@@ -3,6 +3,7 @@
 //! Each step leaves a stamp that names what it installed. A step whose stamp still fits is done; an interrupted one
 //! starts again where its tools can resume.
 
+mod clients;
 mod evcxr;
 mod kafka;
 mod kernel;
@@ -26,6 +27,8 @@ pub struct Tools {
     pub evcxr: PathBuf,
     /// The folder of Kafka's jars.
     pub kafka: PathBuf,
+    /// The Python of the clients that only the tests use.
+    pub clients: PathBuf,
 }
 
 impl Tools {
@@ -35,6 +38,7 @@ impl Tools {
             python: python::program(&config.tools),
             evcxr: evcxr::program(&config.tools),
             kafka: kafka::folder(&config.tools),
+            clients: clients::program(&config.tools),
         }
     }
 }
@@ -47,6 +51,19 @@ impl Tools {
 ///
 /// Fails when a step fails: no network, no space, a package that does not build. The message names the step and its log.
 pub fn ensure(config: &Config) -> Result<Tools> {
+    install(config, &[])
+}
+
+/// The same and, beside it, the clients that the tests set on our servers.
+///
+/// # Errors
+///
+/// Fails as [`ensure`] does.
+pub fn ensure_for_tests(config: &Config) -> Result<Tools> {
+    install(config, &[&clients::Clients])
+}
+
+fn install(config: &Config, more: &[&dyn Step]) -> Result<Tools> {
     let tools = &config.tools;
     std::fs::create_dir_all(tools).map_err(|e| {
         Error::cannot(format!("create {}", tools.display()), e).next("set SPAR_TOOLS to a folder you may write to")
@@ -59,7 +76,7 @@ pub fn ensure(config: &Config) -> Result<Tools> {
         &kafka::Jars { config },
         &training::DefaultSet,
     ];
-    let left: Vec<_> = steps.into_iter().filter(|s| !step::is_done(*s, tools)).collect();
+    let left: Vec<_> = steps.iter().chain(more).copied().filter(|s| !step::is_done(*s, tools)).collect();
     for (at, step) in left.iter().enumerate() {
         step::run(*step, tools, at + 1, left.len())?;
     }

@@ -38,33 +38,39 @@ impl Step for Environment {
     }
 
     fn is_there(&self, tools: &Path) -> bool {
-        has(tools, "jupyterlab")
+        has(&program(tools), "jupyterlab")
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
-        let list = tools.join("requirements.txt");
-        std::fs::write(&list, self.packages()).map_err(|e| Error::cannot(format!("write {}", list.display()), e))?;
-        // An environment of another Python or a half-made one is replaced; a good one is only completed.
-        if !has(tools, "pip") {
-            work.run(
-                "create the Python environment",
-                Command::new(crate::config::python()).args(["-m", "venv", "--clear"]).arg(tools.join("venv")),
-            )?;
-        }
-        work.run(
-            "install the Python packages",
-            Command::new(program(tools))
-                .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"])
-                .arg(&list),
-        )
+        fill(&tools.join("venv"), &self.packages(), work)
     }
 }
 
-/// True when the environment's Python runs and finds `module`. It does not in an environment whose making was
-/// interrupted, or whose Python the machine has replaced by another version.
-fn has(tools: &Path, module: &str) -> bool {
+/// Installs `packages` into the environment `folder`, which is made when it is not there.
+pub(super) fn fill(folder: &Path, packages: &str, work: &Work) -> Result<()> {
+    let list = folder.with_extension("txt");
+    std::fs::write(&list, packages).map_err(|e| Error::cannot(format!("write {}", list.display()), e))?;
+    let program = folder.join("bin/python");
+    // An environment of another Python or a half-made one is replaced; a good one is only completed.
+    if !has(&program, "pip") {
+        work.run(
+            "create the Python environment",
+            Command::new(crate::config::python()).args(["-m", "venv", "--clear"]).arg(folder),
+        )?;
+    }
+    work.run(
+        "install the Python packages",
+        Command::new(program)
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"])
+            .arg(&list),
+    )
+}
+
+/// True when the Python `program` runs and finds `module`. It does not in an environment whose making was interrupted,
+/// or whose Python the machine has replaced by another version.
+pub(super) fn has(program: &Path, module: &str) -> bool {
     const FIND: &str = "import sys, importlib.util as u; sys.exit(u.find_spec(sys.argv[1]) is None)";
-    Command::new(program(tools))
+    Command::new(program)
         .args(["-c", FIND, module])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
