@@ -3,6 +3,7 @@
 //! Each step leaves a stamp that names what it installed. A step whose stamp still fits is done; an interrupted one
 //! starts again where its tools can resume.
 
+mod checkers;
 mod clients;
 mod evcxr;
 mod kafka;
@@ -29,6 +30,8 @@ pub struct Tools {
     pub kafka: PathBuf,
     /// The Python of the clients that only the tests use.
     pub clients: PathBuf,
+    /// The folder of the programs that check files for the tests.
+    pub checkers: PathBuf,
 }
 
 impl Tools {
@@ -39,6 +42,7 @@ impl Tools {
             evcxr: evcxr::program(&config.tools),
             kafka: kafka::folder(&config.tools),
             clients: clients::program(&config.tools),
+            checkers: checkers::programs(&config.tools),
         }
     }
 }
@@ -54,13 +58,13 @@ pub fn ensure(config: &Config) -> Result<Tools> {
     install(config, &[])
 }
 
-/// The same and, beside it, the clients that the tests set on our servers.
+/// The same and, beside it, the clients that the tests set on our servers and the checkers of files.
 ///
 /// # Errors
 ///
 /// Fails as [`ensure`] does.
 pub fn ensure_for_tests(config: &Config) -> Result<Tools> {
-    install(config, &[&clients::Clients])
+    install(config, &[&clients::Clients, &checkers::Checkers])
 }
 
 fn install(config: &Config, more: &[&dyn Step]) -> Result<Tools> {
