@@ -1,7 +1,8 @@
 //! The project's own Python environment: Jupyter, the PostgreSQL server, and Java where the machine has none.
 
-use super::step::{Step, Work};
-use crate::error::{Error, Result};
+use super::bound::bound;
+use super::step::{Step, Work, unwritable};
+use crate::error::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -38,26 +39,36 @@ impl Step for Environment {
     }
 
     fn is_there(&self, tools: &Path) -> bool {
-        has(tools, "jupyterlab")
+        has(tools, "jupyterlab") && !unfinished(tools).exists()
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
+        let write = |file: &Path, text: &str| std::fs::write(file, text).map_err(|e| unwritable(file, &e));
         let list = tools.join("requirements.txt");
-        std::fs::write(&list, self.packages()).map_err(|e| Error::cannot(format!("write {}", list.display()), e))?;
+        write(&list, &self.packages())?;
         // An environment of another Python or a half-made one is replaced; a good one is only completed.
-        if !has(tools, "pip") {
+        let mark = unfinished(tools);
+        if mark.exists() || !has(tools, "pip") {
             work.run(
                 "create the Python environment",
-                Command::new(crate::config::python()).args(["-m", "venv", "--clear"]).arg(tools.join("venv")),
+                bound(crate::config::python())?.args(["-m", "venv", "--clear"]).arg(tools.join("venv")),
             )?;
         }
+        // An installer that is killed may leave packages that look whole.
+        write(&mark, "")?;
         work.run(
-            "install the Python packages",
-            Command::new(program(tools))
+            "fetch and install the Python packages (JupyterLab, nbconvert, PostgreSQL)",
+            bound(program(tools))?
                 .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"])
                 .arg(&list),
-        )
+        )?;
+        std::fs::remove_file(&mark).map_err(|e| unwritable(&mark, &e))
     }
+}
+
+/// The mark of an environment whose packages are being installed.
+fn unfinished(tools: &Path) -> PathBuf {
+    tools.join("venv/unfinished")
 }
 
 /// True when the environment's Python runs and finds `module`. It does not in an environment whose making was
