@@ -248,7 +248,7 @@ fn confirmed(question: &str, yes: bool) -> bool {
 /// Runs `cargo test` with the tools that the tests use.
 fn test(arguments: &[String]) -> Result<ExitCode> {
     let config = Config::from_env()?;
-    let tools = setup::ensure(&config)?;
+    let tools = setup::ensure_for_tests(&config)?;
     Kernel::prepare(&config, &tools)?;
     runner::cargo_test(&config, arguments)
 }

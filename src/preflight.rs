@@ -42,14 +42,13 @@ fn words(french: impl Into<String>, english: impl Into<String>) -> Words {
 /// Fails if the table cannot be built.
 pub fn check(config: &Config) -> Result<Table> {
     let lines = ask(config);
-    let answers = lines.iter().any(|line| line.service == MASTODON && line.failure.is_none());
-    if config.is_local() && answers {
+    if config.is_local() && lines.iter().any(|line| line.service == MASTODON && line.failure.is_none()) {
         say("Les toots viennent du Mastodon local : ils sont générés, personne ne les a écrits.");
     }
     table(&lines, ["service", "adresse", "état", "suite"], |words| &words.french)
 }
 
-/// Asks the same, in English, and gives the failure of the first service that is away beside the table.
+/// Asks the same, in English, and gives the first thing that is wrong beside the table.
 ///
 /// # Errors
 ///
@@ -60,11 +59,11 @@ pub fn survey(config: &Config) -> Result<(Table, Option<Error>)> {
     Ok((table, lines.into_iter().find_map(|line| line.failure)))
 }
 
-/// Asks the same and fails at the first service that is away.
+/// Asks the same and fails at the first service that is away or refuses.
 ///
 /// # Errors
 ///
-/// Fails if a service does not answer, and says how to start it.
+/// Fails if a service does not answer, or does not know the token, and says what to do.
 pub fn require(config: &Config) -> Result<()> {
     ask(config).into_iter().find_map(|line| line.failure).map_or(Ok(()), Err)
 }
@@ -92,8 +91,15 @@ impl Line {
     }
 
     fn away(service: &'static str, address: &str, embedded: bool, key: &str, e: Error) -> Self {
-        let state = if address.is_empty() { words("arrêté", "stopped") } else { words("injoignable", "not reached") };
-        let next = if embedded {
+        let (state, tried_again) = match address {
+            "" => (words("arrêté", "stopped"), true),
+            _ if e.is_transient() => (words("injoignable", "not reached"), true),
+            // It answers, or would: what it says, or what is wrong with the setting, is what helps.
+            _ => (words("inutilisable", "unusable"), false),
+        };
+        let next = if !tried_again {
+            words(e.to_string(), e.to_string())
+        } else if embedded {
             words("lancer `./spar services up`, puis relancer la cellule d'ouverture", "`./spar services up` starts it")
         } else {
             words(
@@ -168,31 +174,36 @@ fn ask_mastodon(config: &Config) -> Line {
             return Line::away(MASTODON, address, config.embedded.mastodon, key, e);
         }
     };
-    let (token, next) = match greeting.token {
+    let (token, next, failure) = match greeting.token {
         TokenState::Absent => (
             words("sans jeton d'accès", "no access token"),
             words("create_app, puis jeton_access", "create_app, then jeton_access"),
+            None,
         ),
         TokenState::Of(account) => (
             words(format!("compte {account}"), format!("account {account}")),
-            if greeting.is_silent {
+            if greeting.by_hashtag {
                 words(
-                    "son flux public est fermé : partie1 suit des hashtags",
-                    "its public stream is closed: partie1 follows hashtags",
+                    "partie1 suit des hashtags, non le flux public",
+                    "partie1 follows hashtags, not the public stream",
                 )
             } else {
                 words("", "")
             },
+            None,
         ),
-        TokenState::Unknown => (
+        TokenState::Unknown(e) => (
             words("jeton refusé", "token refused"),
             words("jeton_access donne un nouveau jeton", "jeton_access gets a new token"),
+            Some(e),
         ),
-        TokenState::Unusable(e) => (words("jeton inutilisable", "unusable token"), words(e.to_string(), e.to_string())),
+        TokenState::Unusable(e) => {
+            (words("jeton inutilisable", "unusable token"), words(e.to_string(), e.to_string()), Some(e))
+        }
     };
     let version = greeting.version;
     let state = words(format!("version {version}, {}", token.french), format!("version {version}, {}", token.english));
-    Line::ready(MASTODON, address, state, next)
+    Line { failure, ..Line::ready(MASTODON, address, state, next) }
 }
 
 fn counted(n: usize, what: &str) -> String {

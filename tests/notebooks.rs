@@ -1,5 +1,9 @@
 //! Notebooks on the real kernel, through the command that users type.
 
+#[path = "it/stand_in.rs"]
+#[allow(dead_code, reason = "one test uses its part")]
+mod stand_in;
+
 #[path = "it/payloads.rs"]
 mod payloads;
 
@@ -252,6 +256,35 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_refused_token_ends_partie1_with_one_sentence_and_exit_code_1() {
+    const TOKEN: &str = "marker-token-that-must-stay-hidden";
+    let server = stand_in::StandIn::start(|request| match request.path.as_str() {
+        "/api/v1/accounts/verify_credentials" => stand_in::json(401, json!({"error": "The access token is invalid"})),
+        _ => stand_in::healthy(request).unwrap(),
+    });
+    // Nothing else is asked for before the token is refused.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let world = World::new();
+    let out = world.out().display().to_string();
+    let output = world
+        .command()
+        .args(["run", "--out", &out, "partie1"])
+        .env("MASTODON_URL", &server.url)
+        .env("MASTODON_ACCESS_TOKEN", TOKEN)
+        .env("KAFKA_BOOTSTRAP_SERVERS", &closed)
+        .env("DATABASE_URL", format!("postgres://spar@{closed}/mastodon_data"))
+        .output()
+        .unwrap();
+    let said = told(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("partie1") && said.contains("does not know the access token"), "{said}");
+    for text in [&said, &world.page("partie1"), &fs::read_to_string(world.out().join("partie1.ipynb")).unwrap()] {
+        assert!(text.contains("jeton_access") && !text.contains(TOKEN), "{text}");
+    }
+    println!("{}", said.lines().filter(|line| line.contains("token")).collect::<Vec<_>>().join("\n"));
 }
 
 /// Asserts that the tables hold what the generator expects of everything that it sent, and agree with each other.

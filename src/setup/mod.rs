@@ -4,6 +4,7 @@
 //! starts again where its tools can resume.
 
 mod bound;
+mod clients;
 mod evcxr;
 mod kafka;
 mod kernel;
@@ -31,6 +32,8 @@ pub struct Tools {
     pub evcxr: PathBuf,
     /// The folder of Kafka's jars.
     pub kafka: PathBuf,
+    /// The Python of the clients that only the tests use.
+    pub clients: PathBuf,
 }
 
 impl Tools {
@@ -40,6 +43,7 @@ impl Tools {
             python: python::program(&config.tools),
             evcxr: evcxr::program(&config.tools),
             kafka: kafka::folder(&config.tools),
+            clients: clients::program(&config.tools),
         }
     }
 }
@@ -52,6 +56,19 @@ impl Tools {
 ///
 /// Fails when a step fails: no network, no space, a package that does not build. The message names the step and its log.
 pub fn ensure(config: &Config) -> Result<Tools> {
+    install(config, &[])
+}
+
+/// The same and, beside it, the clients that the tests set on our servers.
+///
+/// # Errors
+///
+/// Fails as [`ensure`] does.
+pub fn ensure_for_tests(config: &Config) -> Result<Tools> {
+    install(config, &[&clients::Clients])
+}
+
+fn install(config: &Config, more: &[&dyn Step]) -> Result<Tools> {
     let tools = &config.tools;
     let steps: [&dyn Step; 5] = [
         &python::Environment { with_java: crate::services::java::machine(config).is_none() },
@@ -60,7 +77,7 @@ pub fn ensure(config: &Config) -> Result<Tools> {
         &kafka::Jars { config },
         &training::DefaultSet,
     ];
-    let left = || steps.into_iter().filter(|step| !step::is_done(*step, tools)).collect::<Vec<_>>();
+    let left = || steps.iter().chain(more).copied().filter(|step| !step::is_done(*step, tools)).collect::<Vec<_>>();
     // Nothing is written when nothing is left, so finished tools may be another user's.
     if left().is_empty() {
         return Ok(Tools::of(config));
