@@ -1,6 +1,6 @@
 //! Checkers of files that no compiler reads (Dockerfile, shell scripts, the compose file), which only the tests use.
 
-use super::python::fill;
+use super::python::{fill, unfinished};
 use super::step::{Step, Work};
 use crate::error::Result;
 use std::path::{Path, PathBuf};
@@ -36,10 +36,10 @@ impl Step for Checkers {
     }
 
     fn is_there(&self, tools: &Path) -> bool {
-        PROGRAMS.iter().all(|program| programs(tools).join(program).exists())
+        PROGRAMS.iter().all(|program| programs(tools).join(program).exists()) && !unfinished(&folder(tools)).exists()
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
-        fill(&folder(tools), PACKAGES, work)
+        fill(&folder(tools), PACKAGES, "the checkers of the tests (hadolint, ShellCheck)", work)
     }
 }

@@ -20,6 +20,7 @@ mod ingest;
 mod keywords;
 mod listen;
 mod local;
+mod machine;
 mod messages;
 mod model;
 mod network;
