@@ -383,7 +383,15 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
 
     // A second slice, and partie2's kernel killed as soon as it has taken the topic over.
     passes(&world, &["partie1"]);
-    kill_partie2(&world);
+    kill_in_partie2(&world, |world, _| {
+        let kernels = kernels_with(&world.folder.path().join("state").display().to_string());
+        assert!(!kernels.is_empty(), "no kernel runs");
+        kernels
+    });
+    // The same for `spar` itself: its kernels end with it.
+    kill_in_partie2(&world, |_, run| vec![run]);
+    let state = world.folder.path().join("state").display().to_string();
+    wait_until("the kernels end", || kernels_with(&state).is_empty());
     interrupt_partie2(&world);
     passes(&world, &["partie2", "partie3", "partie4", "partie5"]);
     tables_are_right(&world);
@@ -393,8 +401,8 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
     );
 }
 
-/// Runs partie2 and kills the process that executes its cells once it owns the topic.
-fn kill_partie2(world: &World) {
+/// Runs partie2 and kills what `victims` names, given the run's own process, once its cells own the topic.
+fn kill_in_partie2(world: &World, victims: impl Fn(&World, u32) -> Vec<u32>) {
     let epoch = "SELECT max(epoch) FROM stream_partition";
     let before = world.number(epoch);
     let out = world.out().display().to_string();
@@ -404,13 +412,10 @@ fn kill_partie2(world: &World) {
         assert!(Instant::now() < deadline, "partie2 never took the topic over");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let state = world.folder.path().join("state").display().to_string();
-    let kernels = kernels_with(&state);
-    assert!(!kernels.is_empty(), "no kernel runs");
-    for pid in kernels {
+    for pid in victims(world, run.id()) {
         Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     }
-    assert!(!run.wait().unwrap().success(), "a run whose kernel was killed must fail");
+    assert!(!run.wait().unwrap().success(), "a run that was killed must fail");
 }
 
 /// Interrupts the cell of partie2 that reads the topic, as a person does in Jupyter: the cell ends, the kernel lives on

@@ -1,7 +1,7 @@
 //! Clients that nobody here wrote, which only the tests use: in an environment of their own, so that what they need
 //! never changes what the notebooks run on.
 
-use super::python::{fill, has};
+use super::python::{fill, has, unfinished};
 use super::step::{Step, Work};
 use crate::error::Result;
 use std::path::{Path, PathBuf};
@@ -35,9 +35,10 @@ impl Step for Clients {
 
     fn is_there(&self, tools: &Path) -> bool {
         ["mastodon", "confluent_kafka"].iter().all(|module| has(&program(tools), module))
+            && !unfinished(&folder(tools)).exists()
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
-        fill(&folder(tools), PACKAGES, work)
+        fill(&folder(tools), PACKAGES, "the clients of the tests (Mastodon.py, confluent-kafka)", work)
     }
 }

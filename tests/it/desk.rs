@@ -32,20 +32,26 @@ impl Desk {
 
     pub fn with_partitions(partitions: i32) -> Self {
         let database = fresh_database();
-        let desk = Self::on(database.clone(), partitions);
+        let desk = Self::with_topic(database.clone(), partitions);
         Self { _database: Some(database), ..desk }
     }
 
-    /// With a topic of one's own on given servers, and tables in the database that the settings name.
-    pub fn on(mut config: Config, partitions: i32) -> Self {
+    /// On servers of the test's own, with a topic of its own.
+    pub fn with_topic(mut config: Config, partitions: i32) -> Self {
         config.topic = format!("{}_stream", fresh_topic("toots"));
-        Store::create(&config).unwrap();
-        let loader = Self::loader(&config);
-        loader.create_topic(&config.topic, partitions).unwrap();
+        let desk = Self::on(config);
+        desk.loader.create_topic(&desk.config.topic, partitions).unwrap();
         // A busy broker tells of a new topic a moment later.
         eventually("the topic is known", Duration::from_secs(60), || {
-            spar::kafka::topic_info(&config).is_ok_and(|info| info.partitions.len() == partitions as usize)
+            spar::kafka::topic_info(&desk.config).is_ok_and(|info| info.partitions.len() == partitions as usize)
         });
+        desk
+    }
+
+    /// On servers of the test's own; the database of `config` is made, its topic is another's.
+    pub fn on(config: Config) -> Self {
+        Store::create(&config).unwrap();
+        let loader = Self::loader(&config);
         Self { config, _database: None, loader }
     }
 

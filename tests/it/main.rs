@@ -21,6 +21,7 @@ mod ingest;
 mod keywords;
 mod listen;
 mod local;
+mod machine;
 mod messages;
 mod model;
 mod network;

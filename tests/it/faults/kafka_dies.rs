@@ -32,7 +32,7 @@ fn partie2_goes_on_or_says_why_not_when_kafka_dies_in_its_middle() {
     let databases = [(); 3].map(|()| fresh_database());
     let [mut cell, background, mut given_up] = databases
         .each_ref()
-        .map(|database| Desk::on(Config { database_url: database.database_url.clone(), ..kafka.config() }, 1));
+        .map(|database| Desk::with_topic(Config { database_url: database.database_url.clone(), ..kafka.config() }, 1));
     cell.config.away = Duration::from_secs(60);
     given_up.config.away = Duration::from_secs(2);
     let (first, second) = story();

@@ -49,7 +49,7 @@ fn partie2_leaves_the_same_tables_wherever_postgres_is_killed() {
     let postgres = Arc::new(Server::postgres());
     let (first, second) = story();
     for step in STEPS {
-        let desk = Desk::on(postgres.database(), 1);
+        let desk = Desk::with_topic(postgres.database(), 1);
         desk.send(&first);
         desk.run();
         desk.send(&second);
@@ -69,7 +69,7 @@ fn partie2_leaves_the_same_tables_wherever_postgres_is_killed() {
 fn partie2_says_that_postgres_stays_away_and_the_next_run_completes_the_tables() {
     let expected = clean_run();
     let postgres = Arc::new(Server::postgres());
-    let mut desk = Desk::on(postgres.database(), 1);
+    let mut desk = Desk::with_topic(postgres.database(), 1);
     desk.config.away = Duration::from_secs(2);
     let (first, second) = story();
     desk.send(&first);
