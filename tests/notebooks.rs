@@ -1,5 +1,9 @@
 //! Notebooks on the real kernel, through the command that users type.
 
+#[path = "it/stand_in.rs"]
+#[allow(dead_code, reason = "one test uses its part")]
+mod stand_in;
+
 #[path = "it/payloads.rs"]
 mod payloads;
 
@@ -270,6 +274,35 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+#[test]
+fn a_refused_token_ends_partie1_with_one_sentence_and_exit_code_1() {
+    const TOKEN: &str = "marker-token-that-must-stay-hidden";
+    let server = stand_in::StandIn::start(|request| match request.path.as_str() {
+        "/api/v1/accounts/verify_credentials" => stand_in::json(401, json!({"error": "The access token is invalid"})),
+        _ => stand_in::healthy(request).unwrap(),
+    });
+    // Nothing else is asked for before the token is refused.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let world = World::new();
+    let out = world.out().display().to_string();
+    let output = world
+        .command()
+        .args(["run", "--out", &out, "partie1"])
+        .env("MASTODON_URL", &server.url)
+        .env("MASTODON_ACCESS_TOKEN", TOKEN)
+        .env("KAFKA_BOOTSTRAP_SERVERS", &closed)
+        .env("DATABASE_URL", format!("postgres://spar@{closed}/mastodon_data"))
+        .output()
+        .unwrap();
+    let said = told(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("partie1") && said.contains("does not know the access token"), "{said}");
+    for text in [&said, &world.page("partie1"), &fs::read_to_string(world.out().join("partie1.ipynb")).unwrap()] {
+        assert!(text.contains("jeton_access") && !text.contains(TOKEN), "{text}");
+    }
+    println!("{}", said.lines().filter(|line| line.contains("token")).collect::<Vec<_>>().join("\n"));
+}
+
 /// Asserts that the tables hold what the generator expects of everything that it sent, and agree with each other.
 fn tables_are_right(world: &World) {
     let expected = world.expected();
@@ -366,7 +399,15 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
 
     // A second slice, and partie2's kernel killed as soon as it has taken the topic over.
     passes(&world, &["partie1"]);
-    kill_partie2(&world);
+    kill_in_partie2(&world, |world, _| {
+        let kernels = kernels_with(&world.folder.path().join("state").display().to_string());
+        assert!(!kernels.is_empty(), "no kernel runs");
+        kernels
+    });
+    // The same for `spar` itself: its kernels end with it.
+    kill_in_partie2(&world, |_, run| vec![run]);
+    let state = world.folder.path().join("state").display().to_string();
+    wait_until("the kernels end", || kernels_with(&state).is_empty());
     passes(&world, &["partie2", "partie3", "partie4", "partie5"]);
     tables_are_right(&world);
     assert_eq!(
@@ -375,8 +416,8 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
     );
 }
 
-/// Runs partie2 and kills the process that executes its cells once it owns the topic.
-fn kill_partie2(world: &World) {
+/// Runs partie2 and kills what `victims` names, given the run's own process, once its cells own the topic.
+fn kill_in_partie2(world: &World, victims: impl Fn(&World, u32) -> Vec<u32>) {
     let epoch = "SELECT max(epoch) FROM stream_partition";
     let before = world.number(epoch);
     let out = world.out().display().to_string();
@@ -386,13 +427,10 @@ fn kill_partie2(world: &World) {
         assert!(Instant::now() < deadline, "partie2 never took the topic over");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let state = world.folder.path().join("state").display().to_string();
-    let kernels = kernels_with(&state);
-    assert!(!kernels.is_empty(), "no kernel runs");
-    for pid in kernels {
+    for pid in victims(world, run.id()) {
         Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     }
-    assert!(!run.wait().unwrap().success(), "a run whose kernel was killed must fail");
+    assert!(!run.wait().unwrap().success(), "a run that was killed must fail");
 }
 
 /// The kernels' processes whose environment names `state`.

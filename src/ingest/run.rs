@@ -3,6 +3,7 @@
 use super::Ingest;
 use super::counters::IngestReport;
 use super::end::End;
+use super::health::Watch;
 use crate::error::{Error, Result};
 use crate::job::Control;
 use crate::kafka::{Deliveries, errors_topic, gaps_topic};
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How long a bounded run waits for room in Kafka's queue, and any run for the last acknowledgements.
 const KAFKA: Duration = Duration::from_secs(60);
-/// A stream that is open and gives no event for so long deserves a word.
-const SILENCE: Duration = Duration::from_secs(600);
+/// Streams that break again and again are told this often, however many they are.
+const LOST: Duration = Duration::from_secs(5);
 /// The longest body that the errors topic keeps, in bytes.
 const BODY: usize = 16 * 1024;
 
@@ -27,6 +28,8 @@ pub(super) struct Run<'a> {
     counters: IngestReport,
     before: Deliveries,
     told: Instant,
+    watch: Watch,
+    lost_told: Option<Instant>,
 }
 
 /// An event that could not be read, or a message that Kafka did not take.
@@ -44,7 +47,9 @@ struct Failure<'a> {
 impl<'a> Run<'a> {
     pub fn new(ingest: &'a Ingest, end: End, control: &'a Control) -> Self {
         let before = ingest.producer.deliveries();
-        Self { ingest, control, end, counters: IngestReport::default(), before, told: Instant::now() }
+        let watch = Watch::new(ingest.config.quiet);
+        let (counters, told) = (IngestReport::default(), Instant::now());
+        Self { ingest, control, end, counters, before, told, watch, lost_told: None }
     }
 
     /// Takes the items until the end is reached, then waits for Kafka.
@@ -72,10 +77,11 @@ impl<'a> Run<'a> {
             if self.control.stopping() || self.end.reached(&self.counters, idle)? {
                 break;
             }
+            if idle && self.watch.look() {
+                self.counters.silences += 1;
+                self.tell_quiet();
+            }
             if self.ingest.journal.due(&mut self.told) {
-                if self.end.silence() > SILENCE {
-                    self.control.say("Flux ouvert mais muet depuis dix minutes : l'instance a-t-elle fermé ses flux ?");
-                }
                 self.keep_undelivered()?;
                 self.count_deliveries();
                 self.control.say(self.counters.to_string());
@@ -100,20 +106,49 @@ impl<'a> Run<'a> {
             }
             Incoming::Opened => {
                 self.end.opened();
+                self.watch.opened();
+                self.tell_state();
                 Ok(())
             }
-            Incoming::Lost { cause, attempt, wait } => {
-                self.end.lost(&cause);
-                let wait = wait.as_secs_f64();
-                self.control.say(format!("Flux interrompu ({cause}) : essai n° {attempt} dans {wait:.1} s"));
+            Incoming::Lost { cause, attempt, wait, others } => {
+                // The others go on; what this one misses is in its gap.
+                if others == 0 {
+                    self.end.lost(&cause);
+                    self.watch.lost(&cause);
+                    self.tell_state();
+                }
+                if self.lost_told.is_none_or(|told| told.elapsed() >= LOST) {
+                    self.lost_told = Some(Instant::now());
+                    let wait = wait.as_secs_f64();
+                    self.control.say(format!("Flux interrompu ({cause}) : essai n° {attempt} dans {wait:.1} s"));
+                }
                 Ok(())
             }
             Incoming::Quiet => Ok(()),
         }
     }
 
+    /// Shows a background job's reader how the stream goes.
+    fn tell_state(&self) {
+        self.control.set_state(&self.watch.health.to_string());
+    }
+
+    fn tell_quiet(&self) {
+        self.tell_state();
+        let why = if self.ingest.config.is_local() {
+            "la tranche du serveur local est finie"
+        } else {
+            "l'instance a-t-elle fermé ses flux ?"
+        };
+        self.control.say(format!("Attention, {} : {why}", self.watch.health));
+    }
+
     fn event(&mut self, origin: Origin, name: &str, data: &str) -> Result<()> {
         self.end.heard();
+        if matches!(name, "update" | "status.update") && self.watch.toot() {
+            self.tell_state();
+            self.control.say("Le flux porte de nouveau des toots.");
+        }
         self.counters.received += 1;
         let origin = match origin {
             Origin::Stream => "stream",

@@ -128,7 +128,10 @@ fn failed(place: &str, e: &tokio_postgres::Error) -> Error {
     match e.as_db_error() {
         Some(db) => {
             let code = db.code().code();
-            let error = Error::cannot(action, format!("{} ({code})", db.message()));
+            let mut error = Error::cannot(action, format!("{} ({code})", db.message()));
+            if code == "53100" {
+                error = error.next("make room on the disk of the database server, then do the same again");
+            }
             match code {
                 "28P01" | "28000" => error.next("check user and password in DATABASE_URL").refused(),
                 "3D000" => error.next("run partie2: it creates the database").invalid(),

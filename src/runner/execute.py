@@ -126,6 +126,19 @@ def add(outputs, output):
         outputs.append(output)
 
 
+def save(notebook, executed):
+    """Writes the notebook whole or not at all."""
+    fresh = executed + ".new"
+    try:
+        nbformat.write(notebook, fresh)
+        os.replace(fresh, executed)
+    except OSError as cause:
+        if os.path.exists(fresh):
+            os.remove(fresh)
+        # Last: whoever hears it may end this program.
+        tell("unwritten", why=cause.strerror or str(cause))
+
+
 def main(source, executed, limit):
     notebook = nbformat.read(source, as_version=4)
     manager = KernelManager(kernel_name="rust")
@@ -165,7 +178,7 @@ def main(source, executed, limit):
     except RuntimeError as cause:
         tell("failed", why=str(cause))
     finally:
-        nbformat.write(notebook, executed)
+        save(notebook, executed)
         if manager.has_kernel:
             manager.shutdown_kernel(now=True)
         tell("end")

@@ -10,7 +10,7 @@ use spar::{Config, Pipeline, Result, Store, Until};
 
 pub struct Desk {
     pub config: Config,
-    _database: FreshDatabase,
+    _database: Option<FreshDatabase>,
     pub loader: Loader,
 }
 
@@ -33,10 +33,16 @@ impl Desk {
         let database = fresh_database();
         let mut config = database.clone();
         config.topic = format!("{}_stream", fresh_topic("toots"));
+        let desk = Self { _database: Some(database), ..Self::on(config) };
+        desk.loader.create_topic(&desk.config.topic, partitions).unwrap();
+        desk
+    }
+
+    /// On servers of the test's own; the database of `config` is made, its topic is another's.
+    pub fn on(config: Config) -> Self {
         Store::create(&config).unwrap();
         let loader = Self::loader(&config);
-        loader.create_topic(&config.topic, partitions).unwrap();
-        Self { config, _database: database, loader }
+        Self { config, _database: None, loader }
     }
 
     pub fn loader(config: &Config) -> Loader {

@@ -38,7 +38,7 @@ pub fn listener(config: &Config) -> Ingest {
 }
 
 /// The toots that a reader of the topic ends with: id → content and tags.
-fn toots(config: &Config) -> BTreeMap<String, (String, String)> {
+pub fn toots(config: &Config) -> BTreeMap<String, (String, String)> {
     let mut kept: BTreeMap<String, (Option<String>, Option<Value>)> = BTreeMap::new();
     for record in tail(config, &config.topic, u32::MAX).unwrap() {
         let value: Value = serde_json::from_slice(&record.value.unwrap()).unwrap();
@@ -72,7 +72,7 @@ fn tags(value: &Value) -> String {
     names.join(",")
 }
 
-fn expected(server: &LocalServer) -> BTreeMap<String, (String, String)> {
+pub fn expected(server: &LocalServer) -> BTreeMap<String, (String, String)> {
     let toots = server.expected().unwrap().toots.into_iter();
     toots.map(|toot| (toot.label.toot_id, (words(&toot.label.content), toot.label.hashtags))).collect()
 }

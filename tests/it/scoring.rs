@@ -59,7 +59,8 @@ fn score(new: &NewToots) -> Scored {
     sentiment::score(model(), new)
 }
 
-fn score_all(scoring: &Scoring) -> Recorded {
+/// Scores what is new with a small model and stores it.
+pub fn score_all(scoring: &Scoring) -> Recorded {
     scoring.record(&score(&scoring.new_toots().unwrap())).unwrap()
 }
 
