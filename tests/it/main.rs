@@ -40,6 +40,7 @@ mod services;
 mod sink;
 mod sse;
 mod stand_in;
+mod streams;
 mod support;
 mod tidy;
 mod timestamp;
