@@ -132,12 +132,7 @@ impl Job {
         let seen = control.clone();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || {
-                let outcome = work(&seen);
-                // Who asks for the status must see why it ended, long before someone waits for the result.
-                seen.set_state(&outcome.as_ref().err().map_or_else(String::new, ToString::to_string));
-                outcome
-            })
+            .spawn(move || work(&seen).inspect_err(|e| seen.say(e.to_string())))
             .map_err(|e| Error::cannot(format!("start the job {name}"), e))?;
         Ok(Self { name: name.to_owned(), control, started: Instant::now(), thread: Some(thread) })
     }
@@ -153,8 +148,8 @@ impl Job {
         let state = if running { "en cours" } else { "terminé" };
         let mut text = format!("{} : {state} ({:.0} s)", self.name, self.started.elapsed().as_secs_f64());
         let told = self.control.state();
-        if !told.is_empty() {
-            text.push_str(if running { ", " } else { " : " });
+        if running && !told.is_empty() {
+            text.push_str(", ");
             text.push_str(&told);
         }
         for line in self.control.lines().iter().rev().take(5).rev() {
