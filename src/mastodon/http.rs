@@ -201,18 +201,16 @@ pub(super) fn unreachable(action: &str, error: &reqwest::Error) -> Error {
     Error::cannot(action, chain(error)).next(next).transient()
 }
 
-fn bad_certificate(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        let tls = inner.downcast_ref::<rustls::Error>().or_else(|| {
-            inner.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).and_then(|e| e.downcast_ref())
-        });
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
-        }
-        source = inner.source();
+fn bad_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An error of IO hides what it wraps from its sources, and may wrap another of its kind.
+    let io = error.downcast_ref::<std::io::Error>();
+    match error.downcast_ref::<rustls::Error>() {
+        Some(tls) => matches!(tls, rustls::Error::InvalidCertificate(_)),
+        None => match io.and_then(std::io::Error::get_ref) {
+            Some(inner) => bad_certificate(inner),
+            None => error.source().is_some_and(bad_certificate),
+        },
     }
-    false
 }
 
 /// The error and its causes, without the address: it stands in the message already.

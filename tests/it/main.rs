@@ -6,6 +6,7 @@ mod bad_events;
 mod bad_files;
 mod bad_records;
 mod boxes;
+mod certificates;
 mod clean;
 mod config;
 mod dataset;
