@@ -73,18 +73,14 @@ def run_cell(manager, client, code, limit, late):
         if not manager.is_alive():
             raise Gone(outputs)
         try:
-            message = client.get_iopub_msg(timeout=0.1)
-            if message["parent_header"].get("msg_id") == request:
-                idle |= take(message, outputs)
-            else:
-                take(message, late)
+            idle |= take(client.get_iopub_msg(timeout=0.1), request, outputs, late)
         except queue.Empty:
             pass
         if client.stdin_channel.msg_ready():
             asked = client.get_stdin_msg(timeout=1)
             waiting = time.monotonic()
             # Prompts have a channel of their own and may overtake the lines that were printed before them.
-            idle |= read_until_quiet(client, request, outputs)
+            idle |= read_until_quiet(client, request, outputs, late)
             tell("input", prompt=asked["content"]["prompt"], outputs=outputs)
             client.input(hear())
             deadline += time.monotonic() - waiting
@@ -92,7 +88,7 @@ def run_cell(manager, client, code, limit, late):
             reply = client.get_shell_msg(timeout=1)
             if reply["parent_header"].get("msg_id") == request:
                 replied, count = True, reply["content"].get("execution_count")
-    read_until_quiet(client, request, outputs, SETTLE)
+    read_until_quiet(client, request, outputs, late, SETTLE)
     return outputs, count
 
 
@@ -101,24 +97,23 @@ def complains(outputs):
     return any(o["output_type"] == "error" or o.get("name") == "stderr" for o in outputs)
 
 
-def read_until_quiet(client, request, outputs, moment=0.5):
+def read_until_quiet(client, request, outputs, late, moment=0.5):
     """Takes what is printed until nothing comes for a moment; True when the cell has ended meanwhile."""
     idle = False
     while True:
         try:
-            message = client.get_iopub_msg(timeout=moment)
+            idle |= take(client.get_iopub_msg(timeout=moment), request, outputs, late)
         except queue.Empty:
             return idle
-        if request is None or message["parent_header"].get("msg_id") == request:
-            idle |= take(message, outputs)
 
 
-def take(message, outputs):
-    """Keeps a message's output; True when it says that the cell has ended."""
+def take(message, request, outputs, late):
+    """Keeps a message's output, in `late` when another cell said it; True when it tells the end of this cell."""
+    ours = message["parent_header"].get("msg_id") == request
     kind = message["msg_type"]
     if kind in ("stream", "execute_result", "display_data", "error"):
-        add(outputs, output_from_msg(message))
-    return kind == "status" and message["content"]["execution_state"] == "idle"
+        add(outputs if ours else late, output_from_msg(message))
+    return ours and kind == "status" and message["content"]["execution_state"] == "idle"
 
 
 def add(outputs, output):
@@ -145,24 +140,25 @@ def main(source, executed, limit):
         if hear() != "go":
             return
         cells = [c for c in notebook.cells if c.cell_type == "code"]
-        late = []
         for index, cell in enumerate(cells):
             tell("cell", index=index, of=len(cells), source=cell.source)
-            begin, ended = time.monotonic(), "complete"
+            begin, ended, late = time.monotonic(), "complete", []
             try:
                 cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit, late)
                 if index + 1 == len(cells):
-                    read_until_quiet(client, None, late)
-                    cell.outputs += late
+                    # Nobody comes after the last cell who could hear its last words.
+                    read_until_quiet(client, None, late, cell.outputs)
             except (Gone, TooLong) as cause:
                 ended = "gone" if isinstance(cause, Gone) else "too long"
                 cell.outputs = cause.args[0]
-            if index and index + 1 < len(cells) and complains(late):
-                # It was the cell before that failed; this one ran on without knowing.
-                cells[index - 1].outputs += late
-                tell("done", index=index - 1, seconds=0.0, ended="complete", outputs=cells[index - 1].outputs)
-                hear()
-                return
+            if index:
+                before = cells[index - 1]
+                before.outputs += late
+                if complains(late):
+                    # It was the cell before that failed; this one ran on without knowing.
+                    tell("done", index=index - 1, seconds=0.0, ended="complete", outputs=before.outputs)
+                    hear()
+                    return
             tell("done", index=index, seconds=time.monotonic() - begin, ended=ended, outputs=cell.outputs)
             if ended != "complete":
                 return
