@@ -2,9 +2,12 @@
 
 #[path = "it/payloads.rs"]
 mod payloads;
+#[path = "notebooks/promises.rs"]
+mod promises;
 
 use payloads::{assert_inert, assert_plain, elements, hostile};
 use serde_json::{Value, json};
+use spar::config::Credentials;
 use spar::mastodon::LocalControl;
 use spar::runner::{Ended, failure};
 use spar::{Config, Store};
@@ -322,7 +325,9 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
             assert_eq!(failure(Ended::Complete, &cell["outputs"]), None, "{name}");
             assert!(cell["execution_count"].is_u64(), "{name}: a cell did not run");
         }
+        assert_eq!(promises::missing(name, &printed(&world, name)), None, "{name} does not print a promised line");
     }
+    no_secret_is_told(&world);
     for chart in ["sentiments", "toots-par-jour", "top-hashtags", "activite-utilisateurs"] {
         for ending in ["svg", "png"] {
             assert!(world.out().join(format!("charts/{chart}.{ending}")).is_file(), "{chart}.{ending}");
@@ -357,6 +362,35 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
         world.number("SELECT count(*) FROM toots_sentiments"),
         world.number("SELECT count(*) FROM filtered_toots")
     );
+}
+
+/// What the cells of an executed notebook printed.
+fn printed(world: &World, name: &str) -> String {
+    let cells = world.executed(name);
+    let outputs = cells.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
+    outputs.filter(|output| output["name"] == "stdout").map(|output| text(&output["text"])).collect()
+}
+
+/// Asserts that no executed notebook, page or log holds the token, the application's secret or a password.
+fn no_secret_is_told(world: &World) {
+    let config = world.config();
+    let credentials = Credentials::read(&Credentials::file(&config.state, &config.source)).unwrap();
+    let url = url::Url::parse(config.database_url().unwrap().expose()).unwrap();
+    let kept = [&credentials.access_token, &credentials.client_secret].map(|s| s.as_ref().unwrap().expose().to_owned());
+    let secrets = [&kept[..], &[url.password().unwrap().to_owned()]].concat();
+    let logs = files(&config.state).into_iter().filter(|file| file.extension().is_some_and(|e| e == "log"));
+    let told: Vec<_> = files(&world.out()).into_iter().chain(logs).collect();
+    assert!(told.len() >= 20, "only {told:?}");
+    for file in told {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        assert!(!secrets.iter().any(|secret| text.contains(secret)), "{} tells a secret", file.display());
+    }
+}
+
+/// The files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// Runs partie2 and kills the process that executes its cells once it owns the topic.
