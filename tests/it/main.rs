@@ -7,6 +7,7 @@ mod bad_records;
 mod boxes;
 mod clean;
 mod config;
+mod contract;
 mod dataset;
 mod desk;
 mod display;
