@@ -1,7 +1,7 @@
 //! Every setting, read once. Nothing else in the crate reads the environment.
 
 use crate::error::{Error, Result};
-use crate::settings::{OURS, checked, keyword, language, written};
+use crate::settings::{OURS, checked, hashtag, keyword, language, written};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
@@ -145,10 +145,16 @@ pub struct Config {
     pub lateness: Duration,
     /// `SPAR_IDLE_SECONDS`: a stream without a record for so long is idle and closes its windows, default 60.
     pub idle: Duration,
+    /// `SPAR_HASHTAGS`: follow the streams of these hashtags instead of the public one, separated by commas.
+    pub hashtags: Vec<String>,
+    /// `SPAR_QUIET_SECONDS`: an open stream without a toot for so long is told as silent, default 600.
+    pub quiet: Duration,
     /// `SPAR_SESSION_SECONDS`: a worker that is silent for so long loses its partitions, 6 to 1800, default 45.
     pub session: Duration,
     /// `SPAR_LISTEN_SECONDS`: how long the bounded step of partie1 listens to a real instance, default 120.
     pub listen: Duration,
+    /// `SPAR_AWAY_SECONDS`: how long a step waits for a Kafka or PostgreSQL that went away meanwhile, default 60.
+    pub away: Duration,
     /// `SPAR_ACTIVE_OVER`: active users have more toots than this, default 2.
     pub active_over: u32,
     /// `SPAR_HEATMAP_OVER`: the heat map shows users with more toots than this, default 5.
@@ -250,8 +256,11 @@ impl Config {
             window: seconds(&get, "SPAR_WINDOW_SECONDS", 3600, 86_400 * 7)?,
             lateness: seconds(&get, "SPAR_LATENESS_SECONDS", 3600, 86_400 * 7)?,
             idle: seconds(&get, "SPAR_IDLE_SECONDS", 60, 86_400)?,
+            hashtags: checked(&get, "SPAR_HASHTAGS", hashtag)?,
+            quiet: seconds(&get, "SPAR_QUIET_SECONDS", 600, 86_400)?,
             session: Duration::from_secs(number(&get, "SPAR_SESSION_SECONDS", 45, 6, 1800)?),
             listen: seconds(&get, "SPAR_LISTEN_SECONDS", 120, 86_400)?,
+            away: seconds(&get, "SPAR_AWAY_SECONDS", 60, 86_400)?,
             active_over: number(&get, "SPAR_ACTIVE_OVER", 2, 0, u32::MAX)?,
             heatmap_over: number(&get, "SPAR_HEATMAP_OVER", 5, 0, u32::MAX)?,
             training_file: path("SPAR_TRAINING_FILE"),

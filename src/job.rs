@@ -32,17 +32,18 @@ pub struct Control {
     /// The work of which this one is a part.
     whole: Option<Arc<AtomicBool>>,
     lines: Option<Arc<Mutex<VecDeque<String>>>>,
+    state: Arc<Mutex<String>>,
 }
 
 impl Control {
     /// For work in a cell or a terminal: lines are printed.
     pub fn printing() -> Self {
-        Self { stop: Arc::default(), whole: None, lines: None }
+        Self { stop: Arc::default(), whole: None, lines: None, state: Arc::default() }
     }
 
     /// For work whose lines nobody reads: they are kept, not printed.
     pub fn quiet() -> Self {
-        Self { stop: Arc::default(), whole: None, lines: Some(Arc::default()) }
+        Self { stop: Arc::default(), whole: None, lines: Some(Arc::default()), state: Arc::default() }
     }
 
     /// True when lines are printed, false when they are kept.
@@ -52,7 +53,12 @@ impl Control {
 
     /// For a part of this work: it ends with the whole, and may be asked to end before.
     pub fn part(&self) -> Self {
-        Self { stop: Arc::default(), whole: Some(self.stop.clone()), lines: self.lines.clone() }
+        Self {
+            stop: Arc::default(),
+            whole: Some(self.stop.clone()),
+            lines: self.lines.clone(),
+            state: self.state.clone(),
+        }
     }
 
     /// True once someone asked the work to end.
@@ -88,6 +94,16 @@ impl Control {
         }
     }
 
+    /// Tells in a few words how the work stands now; the next words replace them.
+    pub fn set_state(&self, state: &str) {
+        state.clone_into(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// How the work stands, if it said so.
+    pub fn state(&self) -> String {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The lines kept so far (none when they are printed).
     pub fn lines(&self) -> Vec<String> {
         match &self.lines {
@@ -116,7 +132,7 @@ impl Job {
         let seen = control.clone();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || work(&seen))
+            .spawn(move || work(&seen).inspect_err(|e| seen.say(e.to_string())))
             .map_err(|e| Error::cannot(format!("start the job {name}"), e))?;
         Ok(Self { name: name.to_owned(), control, started: Instant::now(), thread: Some(thread) })
     }
@@ -128,8 +144,14 @@ impl Job {
 
     /// How the work goes: running or ended, since when, and its latest lines.
     pub fn status(&self) -> Report {
-        let state = if self.is_running() { "en cours" } else { "terminé" };
+        let running = self.is_running();
+        let state = if running { "en cours" } else { "terminé" };
         let mut text = format!("{} : {state} ({:.0} s)", self.name, self.started.elapsed().as_secs_f64());
+        let told = self.control.state();
+        if running && !told.is_empty() {
+            text.push_str(", ");
+            text.push_str(&told);
+        }
         for line in self.control.lines().iter().rev().take(5).rev() {
             text.push_str("\n  ");
             text.push_str(line);

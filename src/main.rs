@@ -6,6 +6,8 @@ use spar::runner::{self, Run, Situation};
 use spar::services::{self, Services};
 use spar::setup::{self, Kernel};
 use spar::{Config, Result};
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -45,6 +47,16 @@ enum What {
     Status,
     /// Install what is missing and stop there
     Setup,
+    /// Become a program that ends with the one that started it
+    #[command(hide = true)]
+    Bound {
+        /// The process that must still be there
+        #[arg(long)]
+        parent: Option<i32>,
+        /// The program and its arguments
+        #[arg(last = true)]
+        words: Vec<OsString>,
+    },
     /// Serve the local Mastodon (the services start it)
     #[command(hide = true)]
     Mastodon(services::MastodonArguments),
@@ -78,6 +90,12 @@ enum ServicesAction {
     Hold,
     /// Say what runs, where, and how large it is
     Status,
+    /// Delete their data, after a typed yes; refused while a command uses them
+    Reset {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Watch over the services of a state folder (whoever starts them starts it)
     #[command(hide = true)]
     Guard {
@@ -106,6 +124,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         What::Setup => Config::from_env().and_then(|c| setup::ensure(&c)).map(|_| ExitCode::SUCCESS),
+        What::Bound { parent, words } => setup::become_bound(parent, &words).map(|()| ExitCode::SUCCESS),
         What::Mastodon(arguments) => {
             arguments.settings().and_then(|s| spar::local::serve(&s)).map(|()| ExitCode::SUCCESS)
         }
@@ -119,6 +138,8 @@ fn main() -> ExitCode {
 fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let started = Instant::now();
     let config = Config::from_env()?;
+    let out = arguments.out.as_deref().map_or_else(|| Ok(config.out.clone()), absolute)?;
+    let _turn = runner::Turn::take(&config, &out, arguments.from.is_none())?;
     let tools = setup::ensure(&config)?;
     let kernel = Kernel::prepare(&config, &tools)?;
     let (config, _services, notebooks, folder) = match &arguments.from {
@@ -133,7 +154,6 @@ fn run(arguments: &RunArguments) -> Result<ExitCode> {
             (config, Some(services), notebooks.into_iter().map(str::to_owned).collect(), folder)
         }
     };
-    let out = arguments.out.as_deref().map_or_else(|| Ok(config.out.clone()), absolute)?;
     let scratch = runner::Scratch::new(&config)?;
     let outcome = runner::run(
         &config,
@@ -171,14 +191,16 @@ fn lab(arguments: &[String]) -> Result<ExitCode> {
 
 fn check() -> Result<ExitCode> {
     let config = Config::from_env()?;
-    println!("{}", spar::preflight::check(&config)?);
-    Ok(match spar::preflight::require(&config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("spar: {e}");
-            ExitCode::FAILURE
-        }
-    })
+    let (table, missing) = spar::preflight::survey(&config)?;
+    println!("{table}");
+    if !missing.is_empty() {
+        missing.iter().for_each(|e| eprintln!("spar: {e}"));
+        return Ok(ExitCode::FAILURE);
+    }
+    if config.is_local() {
+        println!("The toots of the local Mastodon are generated: nobody wrote them.");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn act(action: &ServicesAction) -> Result<ExitCode> {
@@ -201,14 +223,33 @@ fn act(action: &ServicesAction) -> Result<ExitCode> {
             }
         }
         ServicesAction::Status => println!("{}", services::status(&Config::from_env()?)?),
+        ServicesAction::Reset { yes } => {
+            println!("{}", services::reset(&Config::from_env()?, &mut |question| confirmed(question, *yes))?);
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the question; true when `yes` was said before or is typed now. Nobody there is no yes.
+fn confirmed(question: &str, yes: bool) -> bool {
+    println!("{question}");
+    if yes {
+        return true;
+    }
+    print!("Type yes to delete it: ");
+    let mut line = String::new();
+    let asked = std::io::stdout().flush().and_then(|()| std::io::stdin().read_line(&mut line));
+    // Only a person's Enter has ended that line.
+    if !(std::io::stdin().is_terminal() && line.ends_with('\n')) {
+        println!();
+    }
+    asked.is_ok() && line.trim() == "yes"
 }
 
 /// Runs `cargo test` with the tools that the tests use.
 fn test(arguments: &[String]) -> Result<ExitCode> {
     let config = Config::from_env()?;
-    let tools = setup::ensure(&config)?;
+    let tools = setup::ensure_for_tests(&config)?;
     Kernel::prepare(&config, &tools)?;
     runner::cargo_test(&config, arguments)
 }

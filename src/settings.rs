@@ -57,6 +57,11 @@ pub(crate) fn language(code: &str) -> Option<&'static str> {
     (!right).then_some("is no primary language code, as `en` or `fr`, separated by commas")
 }
 
+/// A tag that nobody can write has a stream that stays silent.
+pub(crate) fn hashtag(tag: &str) -> Option<&'static str> {
+    keyword(&format!("#{}", tag.trim_start_matches('#')))
+}
+
 /// A keyword that no text can hold would never match, without a word.
 pub(crate) fn keyword(keyword: &str) -> Option<&'static str> {
     let tag = keyword.strip_prefix('#');

@@ -29,6 +29,8 @@ pub struct IngestReport {
     pub errors: u64,
     /// Gaps in the stream, recorded in the topic of gaps.
     pub gaps: u64,
+    /// How many times the open stream said nothing about toots for the time that is set.
+    pub silences: u64,
     /// Messages handed to Kafka.
     pub sent: u64,
     /// Messages that Kafka acknowledged.
@@ -54,7 +56,7 @@ impl IngestReport {
         }
     }
 
-    fn rows(&self) -> [(&'static str, u64); 12] {
+    fn rows(&self) -> [(&'static str, u64); 13] {
         [
             ("événements reçus", self.received),
             ("nouveaux toots gardés", self.kept),
@@ -66,6 +68,7 @@ impl IngestReport {
             ("autres événements", self.other),
             ("erreurs (sujet des erreurs)", self.errors),
             ("trous dans le flux", self.gaps),
+            ("silences du flux ouvert", self.silences),
             ("messages envoyés", self.sent),
             ("messages acquittés", self.acknowledged),
         ]

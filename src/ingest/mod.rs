@@ -2,9 +2,11 @@
 
 mod counters;
 mod end;
+mod health;
 mod run;
 
 pub use counters::{IngestReport, Journal};
+pub use health::Health;
 
 use crate::config::Config;
 use crate::display::{Report, Table};

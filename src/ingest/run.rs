@@ -3,6 +3,7 @@
 use super::Ingest;
 use super::counters::IngestReport;
 use super::end::End;
+use super::health::Watch;
 use crate::error::{Error, Result};
 use crate::job::Control;
 use crate::kafka::{Deliveries, errors_topic, gaps_topic};
@@ -12,10 +13,10 @@ use crate::toot::{Change, Message, Status, Verdict, judge};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// How long a bounded run waits for room in Kafka's queue, and any run for the last acknowledgements.
-const KAFKA: Duration = Duration::from_secs(60);
-/// A stream that is open and gives no event for so long deserves a word.
-const SILENCE: Duration = Duration::from_secs(600);
+/// How long a run that failed already waits for the last acknowledgements.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Streams that break again and again are told this often, however many they are.
+const LOST: Duration = Duration::from_secs(5);
 /// The longest body that the errors topic keeps, in bytes.
 const BODY: usize = 16 * 1024;
 
@@ -27,6 +28,8 @@ pub(super) struct Run<'a> {
     counters: IngestReport,
     before: Deliveries,
     told: Instant,
+    watch: Watch,
+    lost_told: Option<Instant>,
 }
 
 /// An event that could not be read, or a message that Kafka did not take.
@@ -44,17 +47,19 @@ struct Failure<'a> {
 impl<'a> Run<'a> {
     pub fn new(ingest: &'a Ingest, end: End, control: &'a Control) -> Self {
         let before = ingest.producer.deliveries();
-        Self { ingest, control, end, counters: IngestReport::default(), before, told: Instant::now() }
+        let watch = Watch::new(ingest.config.quiet);
+        let (counters, told) = (IngestReport::default(), Instant::now());
+        Self { ingest, control, end, counters, before, told, watch, lost_told: None }
     }
 
     /// Takes the items until the end is reached, then waits for Kafka.
     pub fn finish(mut self, items: impl Iterator<Item = Result<Incoming>>) -> Result<IngestReport> {
-        let outcome = self.each(items);
+        let outcome = self.send_kept().and_then(|()| self.each(items));
         // One flush, whole, also after a failure: what was read is not lost by it.
-        let flushed = self.ingest.producer.flush(KAFKA).and_then(|()| self.keep_undelivered());
-        let flushed = flushed.and_then(|()| self.ingest.producer.flush(KAFKA)).and_then(|()| self.keep_undelivered());
+        let away = self.ingest.config.away;
+        let flushed = self.flush(if outcome.is_ok() { away } else { FAREWELL.min(away) });
         self.count_deliveries();
-        outcome.and(flushed)?;
+        outcome.and(flushed).map_err(|e| self.ingest.producer.set_aside(e))?;
         if self.end.is_exhausted() {
             self.control.say(
                 "Le serveur local a rejoint le présent : aucune tranche ne suit. Effacez son dossier pour recommencer.",
@@ -64,19 +69,39 @@ impl<'a> Run<'a> {
         Ok(self.counters)
     }
 
+    /// What an earlier run had to keep goes before everything else.
+    fn send_kept(&mut self) -> Result<()> {
+        let kept = self.ingest.producer.send_kept()?;
+        if kept > 0 {
+            self.control.say(format!("Messages gardés d'une écoute interrompue, envoyés maintenant : {kept}."));
+        }
+        self.before = self.ingest.producer.deliveries();
+        Ok(())
+    }
+
+    /// Waits for Kafka. What it refuses goes to the errors topic, and that is waited for too.
+    fn flush(&mut self, limit: Duration) -> Result<()> {
+        for _ in 0..2 {
+            self.ingest.producer.flush(limit)?;
+            self.keep_undelivered()?;
+        }
+        Ok(())
+    }
+
     fn each(&mut self, items: impl Iterator<Item = Result<Incoming>>) -> Result<()> {
         for item in items {
             let item = item?;
             let idle = item == Incoming::Quiet;
             self.take(item)?;
+            self.keep_undelivered()?;
             if self.control.stopping() || self.end.reached(&self.counters, idle)? {
                 break;
             }
+            if idle && self.watch.look() {
+                self.counters.silences += 1;
+                self.tell_quiet();
+            }
             if self.ingest.journal.due(&mut self.told) {
-                if self.end.silence() > SILENCE {
-                    self.control.say("Flux ouvert mais muet depuis dix minutes : l'instance a-t-elle fermé ses flux ?");
-                }
-                self.keep_undelivered()?;
                 self.count_deliveries();
                 self.control.say(self.counters.to_string());
             }
@@ -100,20 +125,49 @@ impl<'a> Run<'a> {
             }
             Incoming::Opened => {
                 self.end.opened();
+                self.watch.opened();
+                self.tell_state();
                 Ok(())
             }
-            Incoming::Lost { cause, attempt, wait } => {
-                self.end.lost(&cause);
-                let wait = wait.as_secs_f64();
-                self.control.say(format!("Flux interrompu ({cause}) : essai n° {attempt} dans {wait:.1} s"));
+            Incoming::Lost { cause, attempt, wait, others } => {
+                // The others go on; what this one misses is in its gap.
+                if others == 0 {
+                    self.end.lost(&cause);
+                    self.watch.lost(&cause);
+                    self.tell_state();
+                }
+                if self.lost_told.is_none_or(|told| told.elapsed() >= LOST) {
+                    self.lost_told = Some(Instant::now());
+                    let wait = wait.as_secs_f64();
+                    self.control.say(format!("Flux interrompu ({cause}) : essai n° {attempt} dans {wait:.1} s"));
+                }
                 Ok(())
             }
             Incoming::Quiet => Ok(()),
         }
     }
 
+    /// Shows a background job's reader how the stream goes.
+    fn tell_state(&self) {
+        self.control.set_state(&self.watch.health.to_string());
+    }
+
+    fn tell_quiet(&self) {
+        self.tell_state();
+        let why = if self.ingest.config.is_local() {
+            "la tranche du serveur local est finie"
+        } else {
+            "l'instance a-t-elle fermé ses flux ?"
+        };
+        self.control.say(format!("Attention, {} : {why}", self.watch.health));
+    }
+
     fn event(&mut self, origin: Origin, name: &str, data: &str) -> Result<()> {
         self.end.heard();
+        if matches!(name, "update" | "status.update") && self.watch.toot() {
+            self.tell_state();
+            self.control.say("Le flux porte de nouveau des toots.");
+        }
         self.counters.received += 1;
         let origin = match origin {
             Origin::Stream => "stream",
@@ -193,20 +247,26 @@ impl<'a> Run<'a> {
 
     /// Sends; while Kafka's queue is full nothing more is read. A background job waits as long as it must.
     fn send(&self, topic: &str, key: Option<&str>, json: &[u8]) -> Result<()> {
-        self.ingest
-            .producer
-            .send(topic, key, json, |waiting| self.control.stopping() || (self.end.is_bounded() && waiting > KAFKA))
+        let longest = self.end.is_bounded().then_some(self.ingest.config.away);
+        let give_up = |waiting| self.control.stopping() || longest.is_some_and(|longest| waiting > longest);
+        self.ingest.producer.send(topic, key, json, give_up)
     }
 
     /// Sends what Kafka did not take to the errors topic, and fails if that one did not take it either.
     fn keep_undelivered(&mut self) -> Result<()> {
+        let mut messages = self.ingest.producer.take_undelivered().into_iter();
         let errors = errors_topic(&self.ingest.config.topic);
-        for message in self.ingest.producer.take_undelivered() {
-            if message.topic == errors {
-                return Err(Error::cannot(format!("keep errors in {errors}"), message.cause)
-                    .next("create it with the cell that creates the topics, then run this one again"));
+        while let Some(message) = messages.next() {
+            let kept = if message.topic == errors {
+                Err(Error::cannot(format!("keep errors in {errors}"), &message.cause)
+                    .next("create it with the cell that creates the topics, then run this one again"))
+            } else {
+                self.fail("kafka", &message.topic, &message.cause, &String::from_utf8_lossy(&message.payload))
+            };
+            if let Err(e) = kept {
+                self.ingest.producer.give_back(std::iter::once(message).chain(messages));
+                return Err(e);
             }
-            self.fail("kafka", &message.topic, &message.cause, &String::from_utf8_lossy(&message.payload))?;
         }
         Ok(())
     }

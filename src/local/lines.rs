@@ -1,7 +1,8 @@
 //! The open streams: what each wants to hear, and the short queue that leads to its socket.
 
-use super::generator::Written;
+use super::generator::{Made, Written};
 use super::ledger::SliceLedger;
+use super::tagname::normalised;
 use super::wire::{Owed, Receipt, Wire};
 use axum::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ pub(super) enum Channel {
     Local,
     /// What authors of other servers write.
     Remote,
-    /// One tag, lower-cased; `local_only`: of this server's authors.
+    /// One tag, under the name that it is filed under; `local_only`: of this server's authors.
     Hashtag { tag: String, local_only: bool },
     /// A stream that stays silent here: personal ones.
     Silent,
@@ -32,7 +33,7 @@ pub(super) enum Channel {
 pub(super) struct Happening {
     pub event: &'static str,
     pub data: Bytes,
-    /// Facets of a status; a delete concerns everyone.
+    /// Facets of the status, or of what was deleted; none for an id that nobody ever saw.
     facets: Option<Facets>,
 }
 
@@ -45,13 +46,19 @@ struct Facets {
 impl From<Written> for Happening {
     fn from(written: Written) -> Self {
         match written {
-            Written::Delete(id) => Self { event: "delete", data: data_line(&id.to_string()), facets: None },
+            Written::Delete(id, last) => {
+                Self { event: "delete", data: data_line(&id.to_string()), facets: last.as_deref().map(Facets::of) }
+            }
             Written::Status(event, made) => {
-                let tags = made.tags().map(str::to_lowercase).collect();
-                let facets = Facets { tags, local: made.is_local(), media: made.has_media() };
-                Self { event, data: data_line(&made.json(true)), facets: Some(facets) }
+                Self { event, data: data_line(&made.json(true)), facets: Some(Facets::of(&made)) }
             }
         }
+    }
+}
+
+impl Facets {
+    fn of(made: &Made) -> Self {
+        Self { tags: made.tags().map(normalised).collect(), local: made.is_local(), media: made.has_media() }
     }
 }
 
@@ -77,7 +84,9 @@ pub(super) struct Line {
 
 impl Line {
     fn wants(&self, happening: &Happening) -> bool {
-        let Some(facets) = &happening.facets else { return self.channel != Channel::Silent };
+        let Some(facets) = &happening.facets else {
+            return matches!(self.channel, Channel::Public | Channel::Local | Channel::Remote);
+        };
         let side = match &self.channel {
             Channel::Public => true,
             Channel::Local => facets.local,

@@ -17,7 +17,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use serde_json::json;
 use std::fs::File;
 use std::sync::Arc;
@@ -181,25 +181,35 @@ async fn bind(settings: &LocalSettings, port: u16) -> Result<(TcpListener, u16)>
 }
 
 fn routes(shared: &Arc<Shared>) -> Router {
-    let rest = Router::new()
-        .route("/api/v1/apps", post(oauth::register))
-        .route("/api/v1/apps/verify_credentials", get(oauth::verify_app))
-        .route("/api/v1/accounts/verify_credentials", get(oauth::verify_account))
-        .route("/api/v1/instance", get(instance::v1))
-        .route("/api/v2/instance", get(instance::v2))
-        .route("/api/v1/instance/rules", get(instance::rules))
-        .route("/api/v1/instance/privacy_policy", get(instance::policy))
-        .route("/api/v1/instance/terms_of_service", get(instance::policy))
-        .route("/api/v1/timelines/public", get(timelines::public))
-        .route("/api/v1/timelines/tag/{tag}", get(timelines::tag))
-        .route("/api/v1/statuses", get(timelines::by_ids))
-        .route("/api/v1/statuses/{id}", get(timelines::by_id))
-        .layer(from_fn_with_state(Arc::clone(shared), limited));
-    Router::new()
-        .merge(rest)
-        .route("/oauth/authorize", get(oauth::ask).post(oauth::answer))
-        .route("/oauth/token", post(oauth::token))
-        .route("/oauth/revoke", post(oauth::revoke))
+    // As upstream, a slash at the end of a path changes nothing, but for streams.
+    let both = |router: Router<Arc<Shared>>, (path, answer): (&str, MethodRouter<Arc<Shared>>)| {
+        router.route(path, answer.clone()).route(&format!("{path}/"), answer)
+    };
+    let rest = [
+        ("/api/v1/apps", post(oauth::register)),
+        ("/api/v1/apps/verify_credentials", get(oauth::verify_app)),
+        ("/api/v1/accounts/verify_credentials", get(oauth::verify_account)),
+        ("/api/v1/instance", get(instance::v1)),
+        ("/api/v2/instance", get(instance::v2)),
+        ("/api/v1/instance/rules", get(instance::rules)),
+        ("/api/v1/instance/privacy_policy", get(instance::policy)),
+        ("/api/v1/instance/terms_of_service", get(instance::policy)),
+        ("/api/v1/timelines/public", get(timelines::public)),
+        ("/api/v1/timelines/tag/{tag}", get(timelines::tag)),
+        ("/api/v1/statuses", get(timelines::by_ids)),
+        ("/api/v1/statuses/{id}", get(timelines::by_id)),
+    ]
+    .into_iter()
+    .fold(Router::new(), both)
+    .layer(from_fn_with_state(Arc::clone(shared), limited));
+    let oauth = [
+        ("/oauth/authorize", get(oauth::ask).post(oauth::answer)),
+        ("/oauth/token", post(oauth::token)),
+        ("/oauth/revoke", post(oauth::revoke)),
+    ];
+    oauth
+        .into_iter()
+        .fold(rest, both)
         .route("/.well-known/oauth-authorization-server", get(oauth::metadata))
         .route("/api/v1/streaming", get(streaming::bare).fallback(streaming::not_get))
         .route("/api/v1/streaming/", get(streaming::bare).fallback(streaming::not_get))

@@ -11,6 +11,8 @@ pub struct Patience {
     pub first_wait: Duration,
     /// The longest wait; 60 s by default.
     pub longest_wait: Duration,
+    /// The least wait after 429 where the server does not say when; 60 s by default.
+    pub busy: Duration,
     /// How often the iterator says that nothing came; 200 ms by default.
     pub tick: Duration,
 }
@@ -21,6 +23,7 @@ impl Default for Patience {
             silence: Duration::from_secs(45),
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(60),
+            busy: Duration::from_secs(60),
             tick: Duration::from_millis(200),
         }
     }

@@ -43,6 +43,8 @@ pub enum Incoming {
         attempt: u32,
         /// How long it waits before it tries again.
         wait: Duration,
+        /// How many of the streams that are followed together are still open.
+        others: usize,
     },
     /// Nothing was heard from `from` to `to`.
     Gap(Gap),

@@ -1,9 +1,11 @@
 //! One HTTP client per instance: bounded answers, and a token that never leaves its host.
 
+use super::limit::asked_wait;
 use crate::config::Config;
 use crate::display::neutralise;
 use crate::error::{Error, Result};
-use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
+use crate::timestamp::Timestamp;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use std::net::IpAddr;
@@ -13,6 +15,8 @@ use url::{Host, Url};
 
 /// How the project names itself.
 const USER_AGENT: &str = concat!("spar/", env!("CARGO_PKG_VERSION"), " (course notebooks on public toots)");
+/// What to do where an answer is none of Mastodon's.
+pub(super) const NO_MASTODON: &str = "check MASTODON_URL: this may be no Mastodon server";
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 4 << 20;
 const CONNECT: Duration = Duration::from_secs(10);
@@ -24,6 +28,8 @@ pub(super) struct Answer {
     pub body: String,
     /// The `Location` of a redirect.
     pub location: Option<String>,
+    /// How long the server asks to wait.
+    pub wait: Option<Duration>,
 }
 
 impl Answer {
@@ -39,7 +45,7 @@ impl Answer {
                 format!("understand {what}"),
                 format!("no JSON of the expected form at column {}", e.column()),
             )
-            .next("check MASTODON_URL: this may be no Mastodon server")
+            .next(NO_MASTODON)
         })
     }
 }
@@ -110,9 +116,26 @@ pub(super) fn client(base: &Url, ours: bool) -> Result<Client> {
 pub(super) async fn answer(request: RequestBuilder, action: &str) -> Result<Answer> {
     let response = request.timeout(ANSWER).send().await.map_err(|e| unreachable(action, &e))?;
     let status = response.status().as_u16();
+    if let Some(coding) = coding(&response) {
+        let why = format!("it answered in the coding {coding:?}, which was not asked for");
+        return Err(Error::cannot(action, why).next(NO_MASTODON));
+    }
     let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
+    let wait = asked(&response);
     let body = body(response).await.map_err(|e| unreachable(action, &e))?;
-    Ok(Answer { status, body, location })
+    Ok(Answer { status, body, location, wait })
+}
+
+/// How long an answer asks to wait.
+pub(super) fn asked(response: &Response) -> Option<Duration> {
+    let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
+    asked_wait(header("x-ratelimit-reset"), header("retry-after"), header("date"), Timestamp::now())
+}
+
+/// The coding of an answer that is not plain: none is asked for, so none can be read.
+pub(super) fn coding(response: &Response) -> Option<String> {
+    let coding = response.headers().get(CONTENT_ENCODING)?.to_str().unwrap_or("?");
+    (!coding.eq_ignore_ascii_case("identity")).then(|| coding.to_owned())
 }
 
 /// The body, cut to [`LONGEST`] bytes.
@@ -135,9 +158,11 @@ pub(super) fn unreachable(action: &str, error: &reqwest::Error) -> Error {
             .next("check the address and this machine's clock and certificate store")
             .refused();
     }
-    Error::cannot(action, chain(error))
-        .next("check MASTODON_URL (in containers SPAR_LOCAL_URL) and the network, or run `./spar services up`")
-        .transient()
+    let next = match error.url() {
+        Some(url) if url.scheme() == "https" => "check MASTODON_URL and the network",
+        _ => "check MASTODON_URL (in containers SPAR_LOCAL_URL) and the network, or run `./spar services up`",
+    };
+    Error::cannot(action, chain(error)).next(next).transient()
 }
 
 fn bad_certificate(error: &reqwest::Error) -> bool {
@@ -178,7 +203,12 @@ pub(super) fn refused(action: &str, answer: &Answer) -> Error {
             .next("get a new token with notebooks/jeton_access.ipynb, or set MASTODON_ACCESS_TOKEN in .env")
             .refused(),
         403 => error.next("ask for the scopes `read:statuses profile`, with a confirmed account").refused(),
-        429 => error.next("wait a few minutes and try again").transient(),
+        404 | 410 => error.next(NO_MASTODON),
+        429 => {
+            let wait =
+                answer.wait.map_or_else(|| "a few minutes".to_owned(), |wait| format!("{} s", wait.as_secs() + 1));
+            error.next(format!("wait {wait} and try again")).transient()
+        }
         500..=599 => error.next("try again in a moment").transient(),
         300..=399 => error
             .next(format!(
@@ -186,6 +216,6 @@ pub(super) fn refused(action: &str, answer: &Answer) -> Error {
                 answer.location.as_deref().unwrap_or("?")
             ))
             .invalid(),
-        _ => error,
+        _ => error.next("check MASTODON_URL and what the server says"),
     }
 }

@@ -4,10 +4,14 @@ mod backoff;
 mod consent;
 mod control;
 mod event;
+mod feed;
+mod follow;
 mod greet;
 mod http;
 mod instance;
+mod limit;
 pub mod oauth;
+mod repeats;
 mod rest;
 pub mod sse;
 mod stream;
@@ -17,7 +21,10 @@ pub use consent::consent;
 pub use control::{LocalControl, Slice};
 pub use event::{Gap, Incoming, Origin};
 pub use instance::{Access, Feeds, Instance, streaming_address};
+pub use limit::asked_wait;
+pub use repeats::Repeats;
 pub use rest::PAGE;
+use stream::Listening;
 pub use stream::Stream;
 
 pub(crate) use greet::{TokenState, greet};
@@ -26,8 +33,8 @@ use crate::config::{Config, Secret};
 use crate::display::{Report, neutralise};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
-use crate::toot::KEYWORDS;
-use http::{answer, client, is_ours, place, refused, safe_for_token};
+use feed::{Feed, feeds};
+use http::{NO_MASTODON, answer, client, is_ours, place, refused, safe_for_token};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use std::fmt;
@@ -39,20 +46,12 @@ use url::Url;
 pub struct Mastodon(Arc<Inner>);
 
 struct Inner {
-    client: Client,
-    base: Url,
-    streaming: Url,
-    token: Secret,
-    source: String,
+    listening: Listening,
     account: String,
     instance: Instance,
     /// The streams to follow.
-    feeds: Vec<Url>,
-    patience: Patience,
+    feeds: Vec<Feed>,
 }
-
-/// How many hashtags are followed where the public stream is closed: each is a connection of its own.
-const TAGS: usize = 10;
 
 impl Mastodon {
     /// Finds the streaming host, checks that it is healthy, that the token lives and which feeds are open.
@@ -77,31 +76,21 @@ impl Mastodon {
         let (instance, streaming) = block_on(discover(&client, &base))?;
         safe_for_token(config, &streaming)?;
         block_on(health(&client, &streaming))?;
-        let account = block_on(verify(&client, &base, &token))?.ok_or_else(|| {
-            Error::cannot(format!("use {}", place(&base)), "it no longer knows the access token")
-                .next("get a new one with notebooks/jeton_access.ipynb, or set MASTODON_ACCESS_TOKEN in .env")
-                .refused()
-        })?;
-        let feeds = feeds(&instance, &base, &streaming)?;
+        let account = block_on(verify(&client, &base, &token))?.ok_or_else(|| unknown_token(&base))?;
+        let feeds = feeds(&instance, &place(&base), &config.hashtags)?;
         let source = config.source.clone();
-        Ok(Self(Arc::new(Inner { client, base, streaming, token, source, account, instance, feeds, patience })))
+        let config = config.clone();
+        let listening = Listening { config, client, base, streaming, token, source, patience };
+        Ok(Self(Arc::new(Inner { listening, account, instance, feeds })))
     }
 
-    /// Opens the public stream, or those of hashtags where it is closed; from here on their toots are heard.
+    /// Opens the public stream, or those of the hashtags that are followed instead; from here on their toots are heard.
     ///
     /// # Errors
     ///
     /// Never once connected; the failures of a stream are items of it.
     pub fn stream(&self) -> Result<Stream> {
-        let Inner { client, token, source, patience, feeds, .. } = &*self.0;
-        let line = |url: &Url| stream::Line {
-            client: client.clone(),
-            url: url.clone(),
-            token: token.clone(),
-            source: source.clone(),
-            patience: *patience,
-        };
-        Ok(Stream::open(feeds.iter().map(line).collect()))
+        Ok(Stream::open(&self.0.listening, &self.0.feeds))
     }
 
     /// What the instance tells about itself.
@@ -111,17 +100,17 @@ impl Mastodon {
 
     /// Where its toots come from: `local`, or the instance's host.
     pub fn source(&self) -> &str {
-        &self.0.source
+        &self.0.listening.source
     }
 
     /// Its host and port.
     pub fn host(&self) -> String {
-        place(&self.0.base)
+        place(&self.0.listening.base)
     }
 
     /// The instance in a few lines.
     pub fn report(&self) -> Report {
-        let Inner { instance, account, .. } = &*self.0;
+        let Inner { listening, account, instance, feeds } = &*self.0;
         let side = |access| match access {
             Access::Disabled => "fermé",
             Access::Unknown => "inconnu",
@@ -129,17 +118,17 @@ impl Mastodon {
         };
         let mut lines = vec![
             format!("Connecté à {} (Mastodon {})", self.host(), neutralise(&instance.version)),
-            format!("flux : {}, compte : {}", place(&self.0.streaming), neutralise(account)),
+            format!("flux : {}, compte : {}", place(&listening.streaming), neutralise(account)),
             format!("flux public local {}, distant {}", side(instance.live.local), side(instance.live.remote)),
         ];
-        if instance.live.closed() {
-            let tags: Vec<String> = followed().map(|tag| format!("#{tag}")).collect();
+        let tags: Vec<String> = feeds.iter().filter_map(Feed::tag).map(|tag| neutralise(&tag)).collect();
+        if !tags.is_empty() {
             lines.push(format!("à la place, les toots qui portent l'un de ces hashtags : {}", tags.join(", ")));
         }
         if let Some(terms) = &instance.terms {
             lines.push(format!("conditions d'utilisation : {}", neutralise(terms)));
         }
-        if self.0.source == "local" {
+        if listening.source == "local" {
             lines.push("Serveur local : les toots sont générés, personne ne les a écrits.".to_owned());
         }
         Report::new(lines.join("\n"))
@@ -151,9 +140,10 @@ impl Mastodon {
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
-        let mut url = self.0.base.clone();
+        let Listening { client, base, token, .. } = &self.0.listening;
+        let mut url = base.clone();
         url.set_path(path);
-        self.0.client.get(url).bearer_auth(self.0.token.expose())
+        client.get(url).bearer_auth(token.expose())
     }
 }
 
@@ -163,31 +153,11 @@ impl fmt::Display for Mastodon {
     }
 }
 
-/// The first tags among the keywords.
-fn followed() -> impl Iterator<Item = &'static str> {
-    KEYWORDS.iter().filter_map(|keyword| keyword.strip_prefix('#')).take(TAGS)
-}
-
-/// The streams that carry toots: the public one, or hashtags where the instance has closed it.
-fn feeds(instance: &Instance, base: &Url, streaming: &Url) -> Result<Vec<Url>> {
-    if !instance.live.closed() {
-        return Ok(vec![join(streaming, "/api/v1/streaming/public")?]);
-    }
-    if instance.hashtag.closed() {
-        return Err(Error::cannot(
-            format!("listen to {}", place(base)),
-            "its administrators disabled the public and the hashtag streams (configuration.timelines_access)",
-        )
-        .next("set MASTODON_URL to an instance whose live_feeds are open")
-        .refused());
-    }
-    let hashtags = join(streaming, "/api/v1/streaming/hashtag")?;
-    let feed = |tag| {
-        let mut url = hashtags.clone();
-        url.query_pairs_mut().append_pair("tag", tag);
-        url
-    };
-    Ok(followed().map(feed).collect())
+/// The instance at `base` does not know the token.
+fn unknown_token(base: &Url) -> Error {
+    Error::cannot(format!("use {}", place(base)), "it does not know the access token, or no longer")
+        .next("get a new one with notebooks/jeton_access.ipynb, or set MASTODON_ACCESS_TOKEN in .env")
+        .refused()
 }
 
 /// The instance's base address.
@@ -228,8 +198,7 @@ async fn health(client: &Client, streaming: &Url) -> Result<()> {
     let answer = answer(client.get(join(streaming, "/api/v1/streaming/health")?), &action).await?;
     match (answer.status, answer.body.trim()) {
         (200, "OK") => Ok(()),
-        (200, _) => Err(Error::cannot(action, "its health check does not answer OK")
-            .next("check MASTODON_URL: this may be no Mastodon server")),
+        (200, _) => Err(Error::cannot(action, "its health check does not answer OK").next(NO_MASTODON)),
         _ => Err(refused(&action, &answer)),
     }
 }

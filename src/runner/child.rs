@@ -2,14 +2,14 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::setup::{Kernel, Tools};
+use crate::setup::{Kernel, Tools, binding, bound};
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::{Cause, Origin};
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Opens JupyterLab on the notebooks: loopback only, with its token, and waits until it ends.
@@ -24,7 +24,7 @@ pub fn lab(
     environment: Vec<(String, String)>,
     arguments: &[String],
 ) -> Result<ExitCode> {
-    let mut lab = Command::new(&tools.python);
+    let mut lab = bound(&tools.python)?;
     lab.args(["-m", "jupyterlab"])
         .args(lab_options(&config.home, arguments))
         .args(rustix::process::geteuid().is_root().then_some("--allow-root"))
@@ -53,30 +53,41 @@ pub fn lab_options(home: &Path, arguments: &[String]) -> Vec<String> {
 ///
 /// Fails if cargo cannot be started.
 pub fn cargo_test(config: &Config, arguments: &[String]) -> Result<ExitCode> {
-    let mut tests = Command::new("cargo");
-    tests.args(["test", "--locked"]).args(arguments).current_dir(&config.home).env("SPAR_TOOLS", &config.tools);
+    // A JSON list of strings is a TOML one too; what cargo starts is bound to cargo as cargo is to us.
+    let words: Vec<_> = binding()?.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let runner = format!("target.\"cfg(all())\".runner={}", serde_json::json!(words));
+    let mut tests = bound("cargo")?;
+    tests.args(["test", "--locked", "--config", &runner]).args(arguments);
+    tests.current_dir(&config.home).env("SPAR_TOOLS", &config.tools);
     wait(tests, "run the tests")
 }
 
 /// How often the program is looked at, and a request to end passed on.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Waits for a program that shares our terminal: Ctrl-C is its business (JupyterLab asks before it ends), and what
-/// it uses must not go away before it does. A SIGTERM, which only we get, is passed on.
+/// Waits for a program that shares our terminal: Ctrl-C there is its business (JupyterLab asks before it ends), and
+/// what it uses must not go away before it does. A signal that someone sent to us alone is passed on.
 fn wait(mut command: Command, what: &str) -> Result<ExitCode> {
     let cannot = |e: std::io::Error| Error::cannot(what, e);
-    let asked = Arc::new(AtomicBool::new(false));
-    flag::register(SIGTERM, Arc::clone(&asked)).map_err(cannot)?;
-    flag::register(SIGINT, Arc::default()).map_err(cannot)?;
+    let mut signals = SignalsInfo::<WithOrigin>::new([SIGTERM, SIGINT]).map_err(cannot)?;
     let mut child = command.spawn().map_err(cannot)?;
     loop {
         if let Some(status) = child.try_wait().map_err(cannot)? {
             return Ok(status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(code.clamp(0, 255) as u8)));
         }
-        if asked.swap(false, Ordering::Relaxed) {
+        for signal in signals.pending().filter_map(|origin| to_pass_on(&origin)) {
             // It is ours and not waited for yet, so the pid is still its own.
-            let _ = rustix::process::kill_process(Pid::from_child(&child), Signal::TERM);
+            let _ = rustix::process::kill_process(Pid::from_child(&child), signal);
         }
         std::thread::sleep(TICK);
+    }
+}
+
+/// Ctrl-C comes from the terminal, that is from the kernel, and the program got it too; `kill` comes from a process.
+fn to_pass_on(origin: &Origin) -> Option<Signal> {
+    match (origin.signal, origin.cause) {
+        (SIGINT, Cause::Kernel) => None,
+        (SIGINT, _) => Some(Signal::INT),
+        _ => Some(Signal::TERM),
     }
 }

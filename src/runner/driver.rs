@@ -25,6 +25,8 @@ pub(super) enum Event {
     Done { index: usize, seconds: f64, ended: Ended, outputs: Value },
     /// The kernel did not start.
     Failed { why: String },
+    /// The executed notebook could not be written.
+    Unwritten { why: String },
     /// The notebook is written and the kernel gone.
     End,
 }
@@ -102,6 +104,7 @@ impl Driver {
                 outputs: value["outputs"].clone(),
             },
             Some("failed") => Event::Failed { why: text("why") },
+            Some("unwritten") => Event::Unwritten { why: text("why") },
             Some("end") => Event::End,
             other => return Err(Error::cannot("understand the driver", format!("unknown event {other:?}"))),
         })

@@ -58,14 +58,15 @@ class TooLong(Exception):
 SETTLE = 0.1
 
 
-def run_cell(manager, client, code, limit, late):
+def run_cell(manager, client, code, limit, shown):
     """Executes `code`; returns its outputs and its execution count.
 
-    What still comes from the cell before is added to `late`.
+    `shown` holds the outputs of every request so far: what still comes from an earlier cell is added to that one.
     """
     outputs, count = [], None
     deadline = time.monotonic() + limit
     request = client.execute(code, allow_stdin=True, stop_on_error=False)
+    shown[request] = outputs
     replied = idle = False
     while not (replied and idle):
         if time.monotonic() > deadline:
@@ -73,14 +74,14 @@ def run_cell(manager, client, code, limit, late):
         if not manager.is_alive():
             raise Gone(outputs)
         try:
-            idle |= take(client.get_iopub_msg(timeout=0.1), request, outputs, late)
+            idle |= take(client.get_iopub_msg(timeout=0.1), shown, request)
         except queue.Empty:
             pass
         if client.stdin_channel.msg_ready():
             asked = client.get_stdin_msg(timeout=1)
             waiting = time.monotonic()
             # Prompts have a channel of their own and may overtake the lines that were printed before them.
-            idle |= read_until_quiet(client, request, outputs, late)
+            idle |= read_until_quiet(client, request, shown)
             tell("input", prompt=asked["content"]["prompt"], outputs=outputs)
             client.input(hear())
             deadline += time.monotonic() - waiting
@@ -88,7 +89,7 @@ def run_cell(manager, client, code, limit, late):
             reply = client.get_shell_msg(timeout=1)
             if reply["parent_header"].get("msg_id") == request:
                 replied, count = True, reply["content"].get("execution_count")
-    read_until_quiet(client, request, outputs, late, SETTLE)
+    read_until_quiet(client, request, shown, SETTLE)
     return outputs, count
 
 
@@ -97,23 +98,23 @@ def complains(outputs):
     return any(o["output_type"] == "error" or o.get("name") == "stderr" for o in outputs)
 
 
-def read_until_quiet(client, request, outputs, late, moment=0.5):
+def read_until_quiet(client, request, shown, moment=0.5):
     """Takes what is printed until nothing comes for a moment; True when the cell has ended meanwhile."""
     idle = False
     while True:
         try:
-            idle |= take(client.get_iopub_msg(timeout=moment), request, outputs, late)
+            idle |= take(client.get_iopub_msg(timeout=moment), shown, request)
         except queue.Empty:
             return idle
 
 
-def take(message, request, outputs, late):
-    """Keeps a message's output, in `late` when another cell said it; True when it tells the end of this cell."""
-    ours = message["parent_header"].get("msg_id") == request
+def take(message, shown, request):
+    """Keeps a message's output with the cell it belongs to; True when it says that `request` has ended."""
     kind = message["msg_type"]
-    if kind in ("stream", "execute_result", "display_data", "error"):
-        add(outputs if ours else late, output_from_msg(message))
-    return ours and kind == "status" and message["content"]["execution_state"] == "idle"
+    cell = message["parent_header"].get("msg_id")
+    if kind in ("stream", "execute_result", "display_data", "error") and cell in shown:
+        add(shown[cell], output_from_msg(message))
+    return cell == request and kind == "status" and message["content"]["execution_state"] == "idle"
 
 
 def add(outputs, output):
@@ -123,6 +124,19 @@ def add(outputs, output):
         last["text"] += output["text"]
     else:
         outputs.append(output)
+
+
+def save(notebook, executed):
+    """Writes the notebook whole or not at all."""
+    fresh = executed + ".new"
+    try:
+        nbformat.write(notebook, fresh)
+        os.replace(fresh, executed)
+    except OSError as cause:
+        if os.path.exists(fresh):
+            os.remove(fresh)
+        # Last: whoever hears it may end this program.
+        tell("unwritten", why=cause.strerror or str(cause))
 
 
 def main(source, executed, limit):
@@ -140,25 +154,22 @@ def main(source, executed, limit):
         if hear() != "go":
             return
         cells = [c for c in notebook.cells if c.cell_type == "code"]
+        shown = {}
         for index, cell in enumerate(cells):
             tell("cell", index=index, of=len(cells), source=cell.source)
-            begin, ended, late = time.monotonic(), "complete", []
+            begin, ended = time.monotonic(), "complete"
             try:
-                cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit, late)
+                cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit, shown)
                 if index + 1 == len(cells):
-                    # Nobody comes after the last cell who could hear its last words.
-                    read_until_quiet(client, None, late, cell.outputs)
+                    read_until_quiet(client, None, shown)
             except (Gone, TooLong) as cause:
                 ended = "gone" if isinstance(cause, Gone) else "too long"
                 cell.outputs = cause.args[0]
-            if index:
-                before = cells[index - 1]
-                before.outputs += late
-                if complains(late):
-                    # It was the cell before that failed; this one ran on without knowing.
-                    tell("done", index=index - 1, seconds=0.0, ended="complete", outputs=before.outputs)
-                    hear()
-                    return
+            if index and complains(cells[index - 1].outputs):
+                # It was the cell before that failed; this one ran on without knowing.
+                tell("done", index=index - 1, seconds=0.0, ended="complete", outputs=cells[index - 1].outputs)
+                hear()
+                return
             tell("done", index=index, seconds=time.monotonic() - begin, ended=ended, outputs=cell.outputs)
             if ended != "complete":
                 return
@@ -167,7 +178,7 @@ def main(source, executed, limit):
     except RuntimeError as cause:
         tell("failed", why=str(cause))
     finally:
-        nbformat.write(notebook, executed)
+        save(notebook, executed)
         if manager.has_kernel:
             manager.shutdown_kernel(now=True)
         tell("end")

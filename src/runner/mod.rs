@@ -7,11 +7,13 @@ mod page;
 mod plan;
 mod progress;
 mod scratch;
+mod turn;
 
 pub use child::{cargo_test, lab, lab_options};
 pub use judge::{Ended, failure};
 pub use plan::{NOTEBOOKS, Situation, plan};
 pub use scratch::Scratch;
+pub use turn::Turn;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -106,7 +108,7 @@ pub fn run(config: &Config, tools: &Tools, kernel: &Kernel, run: &Run) -> Result
     let mut next = run.notebooks.first().map(start).transpose()?;
     for (at, name) in run.notebooks.iter().enumerate() {
         let Some(mut driver) = next.take() else { break };
-        let one = notebook(config, &mut driver, name, &progress, || {
+        let one = notebook(config, &mut driver, name, &run.out, &progress, || {
             // The next kernel comes up while this notebook works.
             next = run.notebooks.get(at + 1).map(start).transpose()?;
             Ok(())
@@ -154,6 +156,7 @@ fn notebook(
     config: &Config,
     driver: &mut Driver,
     name: &str,
+    out: &Path,
     progress: &Progress,
     started: impl FnOnce() -> Result<()>,
 ) -> Result<Ran> {
@@ -201,6 +204,10 @@ fn notebook(
             Event::Failed { why } => {
                 return Err(Error::cannot(format!("start the kernel for {name}"), why)
                     .next("run `./spar setup`, then the same command again"));
+            }
+            Event::Unwritten { why } => {
+                return Err(Error::cannot(format!("write the executed {name}.ipynb into {}", out.display()), why)
+                    .next(page::ROOM));
             }
             Event::End => {
                 if let Some(started) = started.take().filter(|_| ran.failure.is_none()) {

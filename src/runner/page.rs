@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const SCRIPT: &str = include_str!("render.py");
+/// What helps where results cannot be written.
+pub(super) const ROOM: &str = "make room there, or choose another folder with --out, then run the same command again";
 
 /// A renderer that works while notebooks run: pages are asked for as they come, and awaited at the end.
 pub(super) struct Pages {
@@ -67,11 +69,12 @@ impl Pages {
         }
         if pages != self.asked {
             let why = if errors.is_empty() { "the renderer ended early".into() } else { errors.join("; ") };
-            return Err(Error::cannot(format!("render {} of {} pages", self.asked - pages, self.asked), why));
+            let what = format!("render {} of {} pages into {}", self.asked - pages, self.asked, self.out.display());
+            return Err(Error::cannot(what, why).next(ROOM));
         }
         let file = self.out.join("index.html");
         std::fs::write(&file, index(config, ran, &self.out))
-            .map_err(|e| Error::cannot(format!("write {}", file.display()), e))?;
+            .map_err(|e| Error::cannot(format!("write {}", file.display()), e).next(ROOM))?;
         Ok(file)
     }
 }

@@ -22,6 +22,19 @@ STYLE = """<style>
 </head>"""
 
 
+def write(target, page):
+    """Writes the page whole or not at all."""
+    fresh = target + ".new"
+    try:
+        with open(fresh, "w", encoding="utf-8") as out:
+            out.write(page)
+        os.replace(fresh, target)
+    except OSError:
+        if os.path.exists(fresh):
+            os.remove(fresh)
+        raise
+
+
 def main(folder):
     settings = Config()
     settings.HTMLExporter.template_name = "lab"
@@ -41,8 +54,7 @@ def main(folder):
             page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
             target = os.path.join(folder, name + ".html")
             page = page.replace("</head>", STYLE, 1)
-            with open(target, "w", encoding="utf-8") as out:
-                out.write(page)
+            write(target, page)
             print(json.dumps({"page": target}), flush=True)
         except Exception as cause:  # one bad page must not cost the others
             print(json.dumps({"error": f"{type(cause).__name__}: {cause}"}), flush=True)

@@ -1,9 +1,11 @@
-//! Where kernels put their builds: hundreds of megabytes that a killed kernel leaves behind.
+//! Where kernels put their builds: hundreds of megabytes that a killed kernel leaves behind, and the kernel itself.
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::services::end_process;
 use std::fs::File;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// A folder for the temporary files of one run's kernels; dropping it removes it, also what killed runs left.
 pub struct Scratch {
@@ -29,7 +31,7 @@ impl Scratch {
         let held = File::create(folder.join("owner.lock")).map_err(cannot)?;
         held.lock().map_err(cannot)?;
         sweep(&all);
-        let text = |path: &std::path::Path| path.display().to_string();
+        let text = |path: &Path| path.display().to_string();
         let settings = vec![
             ("TMPDIR".into(), text(&folder)),
             ("SPAR_HOME".into(), text(&config.home)),
@@ -47,8 +49,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed now is swept by a later run.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        remove(&self.folder);
     }
 }
 
@@ -62,11 +63,33 @@ fn place(config: &Config) -> PathBuf {
 }
 
 /// Removes the folders that nobody holds.
-fn sweep(all: &std::path::Path) {
+fn sweep(all: &Path) {
     for folder in std::fs::read_dir(all).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())) {
         let free = File::open(folder.join("owner.lock")).is_ok_and(|lock| lock.try_lock().is_ok());
         if free {
-            let _ = std::fs::remove_dir_all(&folder);
+            remove(&folder);
         }
     }
+}
+
+/// Ends the kernels that still work in a folder whose owner is gone or leaves, then removes it.
+fn remove(folder: &Path) {
+    // A Jupyter that was killed has stopped none of its kernels.
+    for pid in kernels(folder) {
+        end_process(pid);
+    }
+    // What cannot be removed now is swept by a later run.
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+/// The kernels that were told to put their temporary files into `folder`: nobody else ever gets its name.
+fn kernels(folder: &Path) -> Vec<i32> {
+    let told = [b"TMPDIR=", folder.as_os_str().as_bytes()].concat();
+    let is_kernel = |pid: &i32| {
+        let about = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let program = about("cmdline").split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+        program.ends_with(b"/evcxr_jupyter") && about("environ").split(|byte| *byte == 0).any(|word| word == told)
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_kernel).collect()
 }

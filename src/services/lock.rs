@@ -28,6 +28,11 @@ impl Lock {
         attempt(file, open(file)?, File::try_lock)
     }
 
+    /// True while another process holds the lock alone; the file is not touched.
+    pub(crate) fn is_held_alone(file: &Path) -> bool {
+        File::open(file).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     fn within(
         file: &Path,
         limit: Duration,

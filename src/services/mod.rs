@@ -15,6 +15,7 @@ mod ports;
 mod postgres;
 mod privilege;
 mod process;
+mod reset;
 mod site;
 mod status;
 
@@ -22,7 +23,9 @@ pub use guard::guard;
 pub use jars::verify_jars;
 pub use java::wheel_java;
 pub use mastodon::MastodonArguments;
+pub(crate) use process::end as end_process;
 pub use process::launch;
+pub use reset::reset;
 pub use status::status;
 
 use crate::config::{Config, Endpoints};
@@ -71,6 +74,7 @@ impl Services {
             say("waiting for the services of a command that ended to stop")
         })?;
         let starting = Lock::exclusive(&state.join(STARTING), OTHERS, || say("waiting for another command's start"))?;
+        reset::sweep(&state);
         guard::ensure(&command, &state)?;
         let ports = bring_up(Site { config: &config, command: &command }, &wanted, say)?;
         let file = Endpoints::file(&config.state, &config.source);
@@ -121,29 +125,39 @@ pub fn down(config: &Config) -> Result<Report> {
         return Ok(Report::new("no embedded service runs"));
     }
     let _starting = Lock::exclusive(&state.join(STARTING), OTHERS, || ())?;
+    // Counted before: without the pin the guard may be quicker than we are.
+    let running = guard::running(&state).len();
     let _ = fs::remove_file(state.join(PINNED));
+    let Some(_alone) = alone(&config)? else {
+        return Ok(Report::new("another command still uses the services; they stop when it ends"));
+    };
+    guard::stop_all(&state);
+    Ok(Report::new(match running {
+        0 => "no embedded service runs".to_owned(),
+        n => format!(
+            "{n} embedded service{} stopped; their data stay in {}",
+            if n == 1 { "" } else { "s" },
+            state.display()
+        ),
+    }))
+}
+
+/// The lease for oneself; `None` while another command holds it.
+fn alone(config: &Config) -> Result<Option<Lock>> {
+    let state = config.source_state();
     let file = Endpoints::file(&config.state, &config.source);
     let mut announced = Instant::now();
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        if let Some(_alone) = Lock::try_exclusive(&state.join(LEASE))? {
-            let running = guard::running(&state).len();
-            guard::stop_all(&state);
-            return Ok(Report::new(match running {
-                0 => "no embedded service runs".to_owned(),
-                n => format!(
-                    "{n} embedded service{} stopped; their data stay in {}",
-                    if n == 1 { "" } else { "s" },
-                    state.display()
-                ),
-            }));
+        if let Some(alone) = Lock::try_exclusive(&state.join(LEASE))? {
+            return Ok(Some(alone));
         }
         // A guard that is about to stop them takes the addresses away first; another command leaves them.
         if !file.exists() {
             announced = Instant::now();
         }
         if announced.elapsed() > Duration::from_secs(1) {
-            return Ok(Report::new("another command still uses the services; they stop when it ends"));
+            return Ok(None);
         }
         if Instant::now() > deadline {
             return Err(Error::cannot("stop the embedded services", "their guard took more than 60 s")
@@ -203,7 +217,7 @@ fn absolute(config: &Config) -> Result<Config> {
     Ok(config)
 }
 
-fn create_private(folder: &Path) -> Result<()> {
+pub(crate) fn create_private(folder: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| {
         Error::cannot(format!("create {}", folder.display()), e)

@@ -142,6 +142,13 @@ pub(crate) fn detached(command: &Path, log: &Path) -> Result<Command> {
     Ok(detached)
 }
 
+/// Ends the process that runs under `pid` now, at once.
+pub(crate) fn end(pid: i32) {
+    if let Some(process) = Identity::of(pid) {
+        process.stop(&[(Signal::KILL, Duration::from_secs(5))]);
+    }
+}
+
 /// Becomes the service planned in `folder`: the body of the hidden command `spar services launch`.
 ///
 /// # Errors

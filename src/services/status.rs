@@ -1,9 +1,10 @@
 //! What runs, where, and what to do next.
 
 use super::guard;
+use super::lock::Lock;
 use super::process::{Identity, Plan};
-use super::site::{ALL, PROCESS};
-use crate::config::Config;
+use super::site::{ALL, LEASE, PROCESS};
+use crate::config::{Config, Endpoints};
 use crate::display::Table;
 use crate::error::{Error, Result};
 use std::fs;
@@ -20,7 +21,16 @@ const MOST_FILES: usize = 100_000;
 /// Fails if the table cannot be built.
 pub fn status(config: &Config) -> Result<Table> {
     let state = config.source_state();
-    let pinned = guard::is_pinned(&state);
+    // Whoever stops them holds the lease alone; whoever starts them tells the addresses last.
+    let (up, next) = if Lock::is_held_alone(&state.join(LEASE)) {
+        ("stopping", "wait for its end; `./spar services up` starts it again")
+    } else if !Endpoints::file(&config.state, &config.source).exists() {
+        ("starting", "wait until it answers")
+    } else if guard::is_pinned(&state) {
+        ("running", "`./spar services down` stops it")
+    } else {
+        ("running", "it stops with the command that uses it")
+    };
     let (mut services, mut addresses, mut states) = (Vec::new(), Vec::new(), Vec::new());
     let (mut pids, mut sizes, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     for service in ALL {
@@ -30,11 +40,7 @@ pub fn status(config: &Config) -> Result<Table> {
         services.push(service.name());
         let (address, word, step) = match (service.is_embedded(config), &running) {
             (false, None) => (None, "not embedded", "see `./spar check`"),
-            (_, Some(_)) => (
-                port.map(|port| format!("127.0.0.1:{port}")),
-                "running",
-                if pinned { "`./spar services down` stops it" } else { "it stops with the command that uses it" },
-            ),
+            (_, Some(_)) => (port.map(|port| format!("127.0.0.1:{port}")), up, next),
             (true, None) => (None, "stopped", "`./spar services up` starts it"),
         };
         addresses.push(address);
@@ -55,8 +61,8 @@ pub fn status(config: &Config) -> Result<Table> {
     .map_err(|e| Error::cannot("tabulate the services", e))
 }
 
-/// What a folder takes on the disk; files with holes count what they fill.
-fn megabytes(folder: &Path) -> f64 {
+/// What a folder takes on the disk; files with holes count what they fill, links in it nothing.
+pub(super) fn megabytes(folder: &Path) -> f64 {
     let mut blocks = 0u64;
     let mut left = MOST_FILES;
     let mut folders = vec![folder.to_owned()];

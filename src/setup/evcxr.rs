@@ -1,9 +1,9 @@
 //! The Rust kernel of Jupyter, built into a folder of the project.
 
+use super::bound::bound;
 use super::step::{Step, Work};
 use crate::error::Result;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const VERSION: &str = "0.22.0";
 
@@ -39,8 +39,8 @@ impl Step for Evcxr {
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
         let scratch = crate::config::target().unwrap_or_else(|| tools.to_owned()).join("evcxr-build");
         work.run(
-            "build evcxr_jupyter",
-            Command::new("cargo")
+            "fetch and build evcxr_jupyter 0.22.0, the Rust kernel",
+            bound("cargo")?
                 .args(["install", "--locked", "--force", &format!("evcxr_jupyter@{VERSION}"), "--root"])
                 .arg(root(tools))
                 // Kept when interrupted, so that the next try goes on; removed when done.

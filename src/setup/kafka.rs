@@ -1,11 +1,11 @@
 //! Kafka's jars: resolved by name, checked against the project's list of names and digests.
 
+use super::bound::bound;
 use super::python;
-use super::step::{Step, Work};
+use super::step::{Step, Work, unwritable};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const ENDPOINT: &str = "org.apache.kafka:kafka_2.13:4.4.0+org.slf4j:slf4j-simple:1.7.36";
 const FETCH: &str = "import sys, jgo; jgo.build(sys.argv[1], cache_dir=sys.argv[2])";
@@ -34,21 +34,21 @@ impl Step for Jars<'_> {
     }
 
     fn is_there(&self, tools: &Path) -> bool {
-        folder(tools).is_dir()
+        crate::services::verify_jars(&folder(tools)).is_ok()
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
         let cache = tools.join("jgo");
         // The resolver wants a Java to look into the jars with, and would fetch one of its own.
         let java = crate::services::java::find(self.config)?;
-        let mut fetch = Command::new(python::program(tools));
+        let mut fetch = bound(python::program(tools))?;
         fetch.args(["-c", FETCH, ENDPOINT]).arg(&cache).env("M2_REPO", cache.join("m2")).env("XDG_CACHE_HOME", &cache);
         if let (true, Some(bin)) = (java.is_absolute(), java.parent()) {
             fetch.env("PATH", crate::config::path_with(bin)).envs(bin.parent().map(|home| ("JAVA_HOME", home)));
         }
-        work.run("fetch Kafka's jars", &mut fetch)?;
+        work.run("fetch the jars of Apache Kafka 4.4.0", &mut fetch)?;
         let fresh = tools.join("kafka-4.4.0.new");
-        let io = |e: std::io::Error| Error::cannot(format!("fill {}", fresh.display()), e);
+        let io = |e: std::io::Error| unwritable(&fresh, &e);
         if fresh.exists() {
             std::fs::remove_dir_all(&fresh).map_err(io)?;
         }

@@ -76,12 +76,15 @@ fn library() -> Result<PathBuf> {
         .next("start through `./spar`, which builds it"))
 }
 
+/// What helps where the project's folder refuses a file.
+const OURS: &str = "make the project's folder writable for you, with some free space";
+
 /// How many builds of the library are kept: kernels that run go on with the one they began with.
 const KEPT: usize = 4;
 
 /// Gives this build of the library a place of its own, which no later build overwrites under a running kernel.
 fn keep(built: &Path, folder: &Path) -> Result<PathBuf> {
-    let cannot = |e: std::io::Error| Error::cannot(format!("keep the library in {}", folder.display()), e);
+    let cannot = |e: std::io::Error| Error::cannot(format!("keep the library in {}", folder.display()), e).next(OURS);
     let about = std::fs::metadata(built).map_err(cannot)?;
     let age = about.modified().map_err(cannot)?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let place = folder.join(format!("{:x}-{:x}", age.as_nanos(), about.len()));
@@ -129,9 +132,7 @@ fn init(library: &Path, built: &Path) -> Result<String> {
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
-    let cannot = |e: std::io::Error| {
-        Error::cannot(format!("write {}", file.display()), e).next("make the project's folder writable for you")
-    };
+    let cannot = |e: std::io::Error| Error::cannot(format!("write {}", file.display()), e).next(OURS);
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(cannot)?;
     }

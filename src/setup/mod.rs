@@ -3,17 +3,24 @@
 //! Each step leaves a stamp that names what it installed. A step whose stamp still fits is done; an interrupted one
 //! starts again where its tools can resume.
 
+mod bound;
+mod checkers;
+mod clients;
 mod evcxr;
 mod kafka;
 mod kernel;
 mod packages;
 mod python;
+mod reason;
 mod step;
 mod training;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+pub use bound::become_bound;
+pub(crate) use bound::{binding, bound};
 pub use kernel::Kernel;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use step::Step;
 
@@ -26,6 +33,10 @@ pub struct Tools {
     pub evcxr: PathBuf,
     /// The folder of Kafka's jars.
     pub kafka: PathBuf,
+    /// The Python of the clients that only the tests use.
+    pub clients: PathBuf,
+    /// The folder of the programs that check files for the tests.
+    pub checkers: PathBuf,
 }
 
 impl Tools {
@@ -35,6 +46,8 @@ impl Tools {
             python: python::program(&config.tools),
             evcxr: evcxr::program(&config.tools),
             kafka: kafka::folder(&config.tools),
+            clients: clients::program(&config.tools),
+            checkers: checkers::programs(&config.tools),
         }
     }
 }
@@ -47,11 +60,20 @@ impl Tools {
 ///
 /// Fails when a step fails: no network, no space, a package that does not build. The message names the step and its log.
 pub fn ensure(config: &Config) -> Result<Tools> {
+    install(config, &[])
+}
+
+/// The same and, beside it, the clients that the tests set on our servers and the checkers of files.
+///
+/// # Errors
+///
+/// Fails as [`ensure`] does.
+pub fn ensure_for_tests(config: &Config) -> Result<Tools> {
+    install(config, &[&clients::Clients, &checkers::Checkers])
+}
+
+fn install(config: &Config, more: &[&dyn Step]) -> Result<Tools> {
     let tools = &config.tools;
-    std::fs::create_dir_all(tools).map_err(|e| {
-        Error::cannot(format!("create {}", tools.display()), e).next("set SPAR_TOOLS to a folder you may write to")
-    })?;
-    let _alone = lock(tools)?;
     let steps: [&dyn Step; 5] = [
         &python::Environment { with_java: crate::services::java::machine(config).is_none() },
         &evcxr::Evcxr,
@@ -59,18 +81,27 @@ pub fn ensure(config: &Config) -> Result<Tools> {
         &kafka::Jars { config },
         &training::DefaultSet,
     ];
-    let left: Vec<_> = steps.into_iter().filter(|s| !step::is_done(*s, tools)).collect();
+    let left = || steps.iter().chain(more).copied().filter(|step| !step::is_done(*step, tools)).collect::<Vec<_>>();
+    // Nothing is written when nothing is left, so finished tools may be another user's.
+    if left().is_empty() {
+        return Ok(Tools::of(config));
+    }
+    std::fs::create_dir_all(tools).map_err(|e| step::unwritable(tools, &e))?;
+    let lock = lock(tools)?;
+    let left = left();
     for (at, step) in left.iter().enumerate() {
-        step::run(*step, tools, at + 1, left.len())?;
+        step::run(*step, tools, at + 1, left.len(), &lock)?;
     }
     Ok(Tools::of(config))
 }
 
 /// One set-up at a time in a folder; a second one waits for the first.
-fn lock(tools: &Path) -> Result<std::fs::File> {
+fn lock(tools: &Path) -> Result<File> {
     let file = tools.join("setup.lock");
-    let cannot = |e: std::io::Error| Error::cannot(format!("lock {}", file.display()), e);
-    let lock = std::fs::File::create(&file).map_err(cannot)?;
+    let cannot = |e: std::io::Error| {
+        Error::cannot(format!("lock {}", file.display()), e).next("set SPAR_TOOLS to a folder that you may write to")
+    };
+    let lock = File::options().read(true).write(true).create(true).truncate(false).open(&file).map_err(cannot)?;
     if lock.try_lock().is_err() {
         eprintln!("Another set-up works in {}; waiting for it.", tools.display());
         lock.lock().map_err(cannot)?;

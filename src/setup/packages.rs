@@ -1,12 +1,12 @@
 //! The sources of every locked package, also of other platforms: the kernel works offline, and cargo's resolver then
 //! wants them all at hand.
 
+use super::bound::bound;
 use super::step::{Step, Work};
 use crate::config::Config;
 use crate::error::Result;
 use sha2::{Digest, Sha256};
 use std::path::Path;
-use std::process::Command;
 
 /// The step that fetches them.
 pub(super) struct Packages<'a> {
@@ -34,8 +34,8 @@ impl Step for Packages<'_> {
 
     fn install(&self, _tools: &Path, work: &Work) -> Result<()> {
         work.run(
-            "fetch the Rust packages",
-            Command::new("cargo").args(["fetch", "--locked"]).current_dir(&self.config.home),
+            "fetch the Rust packages of Cargo.lock",
+            bound("cargo")?.args(["fetch", "--locked"]).current_dir(&self.config.home),
         )
     }
 }

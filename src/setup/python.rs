@@ -1,7 +1,8 @@
 //! The project's own Python environment: Jupyter, the PostgreSQL server, and Java where the machine has none.
 
-use super::step::{Step, Work};
-use crate::error::{Error, Result};
+use super::bound::bound;
+use super::step::{Step, Work, unwritable};
+use crate::error::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -38,33 +39,47 @@ impl Step for Environment {
     }
 
     fn is_there(&self, tools: &Path) -> bool {
-        has(tools, "jupyterlab")
+        has(&program(tools), "jupyterlab") && !unfinished(&tools.join("venv")).exists()
     }
 
     fn install(&self, tools: &Path, work: &Work) -> Result<()> {
-        let list = tools.join("requirements.txt");
-        std::fs::write(&list, self.packages()).map_err(|e| Error::cannot(format!("write {}", list.display()), e))?;
-        // An environment of another Python or a half-made one is replaced; a good one is only completed.
-        if !has(tools, "pip") {
-            work.run(
-                "create the Python environment",
-                Command::new(crate::config::python()).args(["-m", "venv", "--clear"]).arg(tools.join("venv")),
-            )?;
-        }
-        work.run(
-            "install the Python packages",
-            Command::new(program(tools))
-                .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"])
-                .arg(&list),
-        )
+        fill(&tools.join("venv"), &self.packages(), "the Python packages (JupyterLab, nbconvert, PostgreSQL)", work)
     }
 }
 
-/// True when the environment's Python runs and finds `module`. It does not in an environment whose making was
-/// interrupted, or whose Python the machine has replaced by another version.
-fn has(tools: &Path, module: &str) -> bool {
+/// Installs `packages`, called `what`, into the environment `folder`, which is made when it is not there.
+pub(super) fn fill(folder: &Path, packages: &str, what: &str, work: &Work) -> Result<()> {
+    let write = |file: &Path, text: &str| std::fs::write(file, text).map_err(|e| unwritable(file, &e));
+    let list = folder.with_extension("txt");
+    write(&list, packages)?;
+    let program = folder.join("bin/python");
+    // An environment of another Python or a half-made one is replaced; a good one is only completed.
+    let mark = unfinished(folder);
+    if mark.exists() || !has(&program, "pip") {
+        work.run(
+            "create the Python environment",
+            bound(crate::config::python())?.args(["-m", "venv", "--clear"]).arg(folder),
+        )?;
+    }
+    // An installer that is killed may leave packages that look whole.
+    write(&mark, "")?;
+    work.run(
+        &format!("fetch and install {what}"),
+        bound(&program)?.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"]).arg(&list),
+    )?;
+    std::fs::remove_file(&mark).map_err(|e| unwritable(&mark, &e))
+}
+
+/// The mark of an environment whose packages are being installed.
+pub(super) fn unfinished(folder: &Path) -> PathBuf {
+    folder.join("unfinished")
+}
+
+/// True when the Python `program` runs and finds `module`. It does not in an environment whose making was interrupted,
+/// or whose Python the machine has replaced by another version.
+pub(super) fn has(program: &Path, module: &str) -> bool {
     const FIND: &str = "import sys, importlib.util as u; sys.exit(u.find_spec(sys.argv[1]) is None)";
-    Command::new(program(tools))
+    Command::new(program)
         .args(["-c", FIND, module])
         .stdin(Stdio::null())
         .stderr(Stdio::null())

@@ -10,32 +10,33 @@ use spar::{Config, Ingest, Journal, Producer, Timestamp, Until};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const TOKEN: &str = "marker-token-that-must-stay-hidden";
+pub const TOKEN: &str = "marker-token-that-must-stay-hidden";
 
 /// Settings with a topic of one's own, which exists.
-fn config(partitions: i32) -> Config {
+pub fn config(partitions: i32) -> Config {
     let config = Config { topic: support::fresh_topic("ingest"), partitions, ..support::config() };
     create_topic(&config).unwrap();
     config
 }
 
 /// The same, for a server of one's own.
-fn config_for(server: &StandIn, config: Config) -> Config {
+pub fn config_for(server: &StandIn, config: Config) -> Config {
     let (mastodon_url, access_token) = (Some(server.url.clone()), Some(Secret::new(TOKEN)));
     Config { mastodon_url, mastodon_control: None, access_token, source: "stand-in".into(), ..config }
 }
 
 /// Limits that let a test see a reconnection.
-fn patience() -> Patience {
+pub fn patience() -> Patience {
     Patience {
         silence: Duration::from_millis(400),
         first_wait: Duration::from_millis(10),
         longest_wait: Duration::from_millis(50),
+        busy: Duration::from_millis(300),
         tick: Duration::from_millis(20),
     }
 }
 
-fn status(id: u64, text: &str) -> Value {
+pub fn status(id: u64, text: &str) -> Value {
     json!({
         "id": id.to_string(), "created_at": "2024-10-10T11:17:26Z", "content": format!("<p>{text}</p>"),
         "visibility": "public", "language": "en", "tags": [], "account": {"id": "1", "username": "ana"}
@@ -47,7 +48,7 @@ fn event(name: &str, data: impl ToString) -> spar::Result<Incoming> {
 }
 
 /// Every record of a topic: partition, key, value.
-fn records(config: &Config, topic: &str) -> Vec<(i32, Option<String>, Value)> {
+pub fn records(config: &Config, topic: &str) -> Vec<(i32, Option<String>, Value)> {
     let all = tail(config, topic, u32::MAX).unwrap();
     all.into_iter().map(|r| (r.part, r.key, serde_json::from_slice(&r.value.unwrap()).unwrap())).collect()
 }
@@ -193,7 +194,7 @@ fn twenty_thousand_statuses_in_one_go_are_all_acknowledged() {
 }
 
 /// A healthy instance whose stream answers differently at each connection; the last answer repeats.
-fn streaming(answers: Vec<Vec<Step>>) -> StandIn {
+pub fn streaming(answers: Vec<Vec<Step>>) -> StandIn {
     let connections = AtomicUsize::new(0);
     StandIn::start(move |request: &Request| {
         healthy(request).unwrap_or_else(|| {
@@ -203,11 +204,11 @@ fn streaming(answers: Vec<Vec<Step>>) -> StandIn {
     })
 }
 
-fn update(id: u64) -> [Step; 2] {
+pub fn update(id: u64) -> [Step; 2] {
     [chunk("event: update\n"), chunk(&format!("data: {}\n\n", status(id, "#AI")))]
 }
 
-fn opened(events: impl IntoIterator<Item = Step>) -> Vec<Step> {
+pub fn opened(events: impl IntoIterator<Item = Step>) -> Vec<Step> {
     [stream_head(), chunk(":)\n")].into_iter().chain(events).collect()
 }
 
@@ -352,32 +353,6 @@ fn connecting_names_what_is_wrong_with_the_token_or_the_feeds() {
         assert!(error.contains(hint), "{error}");
         assert!(!error.contains(TOKEN));
     }
-}
-
-#[test]
-fn hashtags_are_followed_where_the_public_stream_is_closed() {
-    let instance = json!({
-        "version": "4.6.5",
-        "configuration": {"timelines_access": {
-            "live_feeds": {"local": "disabled", "remote": "disabled"},
-            "hashtag_feeds": {"local": "public", "remote": "public"}
-        }}
-    });
-    let server = StandIn::start(move |request| match request.path.as_str() {
-        "/api/v2/instance" => json(200, instance.clone()),
-        "/api/v1/streaming/hashtag?tag=NLP" => opened(update(5).into_iter().chain([Step::Stall])),
-        path if path.starts_with("/api/v1/streaming/hashtag?tag=") => opened([Step::Stall]),
-        _ => healthy(request).unwrap(),
-    });
-    let config = config_for(&server, support::config());
-    let mastodon = Mastodon::connect(&config).unwrap();
-    assert!(mastodon.to_string().contains("#NLP"));
-    let mut stream = mastodon.stream().unwrap();
-    assert!(stream.any(|item| matches!(item, Ok(Incoming::Event { .. }))));
-    support::eventually("ten hashtags", Duration::from_secs(10), || {
-        server.asked("/api/v1/streaming/hashtag").len() == 10
-    });
-    assert!(server.asked("/api/v1/streaming/public").is_empty());
 }
 
 #[test]

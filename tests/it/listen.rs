@@ -12,13 +12,17 @@ use std::collections::BTreeMap;
 
 /// Settings for a local server: its topic exists, and a token was obtained as a person would.
 pub fn config(server: &LocalServer, state: &tempfile::TempDir) -> Config {
+    config_on(Config { state: state.path().join("state"), ..support::config() }, server)
+}
+
+/// The same on other servers.
+pub fn config_on(base: Config, server: &LocalServer) -> Config {
     let mut config = Config {
         topic: support::fresh_topic("listen"),
-        state: state.path().join("state"),
         mastodon_url: Some(server.url.clone()),
         mastodon_control: Some(server.control.clone()),
         access_token: None,
-        ..support::config()
+        ..base
     };
     create_topic(&config).unwrap();
     let app = register_app(&config, &App::named("5SPARK")).unwrap();
@@ -38,7 +42,7 @@ pub fn listener(config: &Config) -> Ingest {
 }
 
 /// The toots that a reader of the topic ends with: id → content and tags.
-fn toots(config: &Config) -> BTreeMap<String, (String, String)> {
+pub fn toots(config: &Config) -> BTreeMap<String, (String, String)> {
     let mut kept: BTreeMap<String, (Option<String>, Option<Value>)> = BTreeMap::new();
     for record in tail(config, &config.topic, u32::MAX).unwrap() {
         let value: Value = serde_json::from_slice(&record.value.unwrap()).unwrap();
@@ -72,7 +76,7 @@ fn tags(value: &Value) -> String {
     names.join(",")
 }
 
-fn expected(server: &LocalServer) -> BTreeMap<String, (String, String)> {
+pub fn expected(server: &LocalServer) -> BTreeMap<String, (String, String)> {
     let toots = server.expected().unwrap().toots.into_iter();
     toots.map(|toot| (toot.label.toot_id, (words(&toot.label.content), toot.label.hashtags))).collect()
 }

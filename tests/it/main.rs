@@ -1,5 +1,6 @@
 //! The behaviour of `spar`, seen through its public interface; services are real ones.
 
+mod answers;
 mod bad_data;
 mod bad_events;
 mod bad_files;
@@ -12,20 +13,26 @@ mod dataset;
 mod desk;
 mod display;
 mod exactly_once;
+mod faults;
+mod foreign;
+mod hashtags;
 mod history;
 mod hostile;
 mod ingest;
 mod keywords;
 mod listen;
 mod local;
+mod machine;
 mod messages;
 mod model;
+mod network;
 mod oauth;
 mod partie2;
 mod payloads;
 mod place;
 mod plots;
 mod preflight;
+mod proxy;
 mod read;
 mod record;
 mod runner;
@@ -44,3 +51,4 @@ mod whole;
 mod window;
 mod workers;
 mod world;
+mod wrong;

@@ -7,6 +7,7 @@ use spar::config::Endpoints;
 use spar::kafka::{Loader, Raw};
 use spar::services::{self, Services};
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -115,6 +116,24 @@ fn pinned_services_stay_until_down_and_then_as_long_as_someone_uses_them() {
 }
 
 #[test]
+fn services_that_are_being_stopped_are_called_so() {
+    let place = Place::new("stopping", false);
+    let holder = place.start();
+    let postgres = place.pid("postgres/process.json").unwrap().to_string();
+    let signal = |name: &str| assert!(Command::new("kill").args([name, &postgres]).status().unwrap().success());
+    let status = || services::status(&place.config()).unwrap().to_string();
+    assert!(status().contains("running"), "{}", status());
+    // A server that takes its time: it hears nothing until it is woken.
+    signal("-STOP");
+    drop(holder);
+    eventually("the status says so", LIMIT, || status().contains("stopping"));
+    assert!(!status().contains("running"), "{}", status());
+    signal("-CONT");
+    place.wait_until_stopped();
+    assert!(status().contains("stopped"), "{}", status());
+}
+
+#[test]
 fn the_local_mastodon_answers_and_comes_back_on_its_port() {
     let place = Place::new("mastodon", false);
     let mut config = place.config();
@@ -151,16 +170,27 @@ fn two_starts_at_once_share_one_set_of_services() {
 }
 
 #[test]
-fn a_taken_port_is_replaced_by_a_free_one() {
-    let place = Place::new("port", false);
-    let first = place.start().config().clone();
+fn each_taken_port_is_replaced_by_a_free_one() {
+    let place = Place::new("port", true);
+    let mut config = place.config();
+    config.embedded.mastodon = true;
+    let start = || Services::start(&config, command(), &mut |_| ()).unwrap();
+    let ports = || -> Vec<u64> {
+        let plan = |service: &str| fs::read(place.state().join(service).join("plan.json")).unwrap();
+        let plans = ["mastodon", "kafka", "postgres"].map(plan);
+        let plans = plans.map(|plan| serde_json::from_slice::<serde_json::Value>(&plan).unwrap());
+        plans.iter().flat_map(|plan| plan["ports"].as_array().unwrap()).map(|port| port.as_u64().unwrap()).collect()
+    };
+    drop(start());
     place.wait_until_stopped();
-    let port = url::Url::parse(first.database_url().unwrap().expose()).unwrap().port().unwrap();
-    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let second = place.start();
-    let other = url::Url::parse(second.config().database_url().unwrap().expose()).unwrap().port().unwrap();
-    assert_ne!(port, other);
+    let first = ports();
+    let taken: Vec<_> = first.iter().map(|port| TcpListener::bind(("127.0.0.1", *port as u16)).unwrap()).collect();
+    // Each service has answered on its own new ports before this comes back.
+    let second = start();
     assert_eq!(query(&at(second.config(), "postgres"), "SELECT 1"), ["1"]);
+    assert_eq!((taken.len(), ports().len()), (5, 5));
+    assert!(ports().iter().all(|port| !first.contains(port)), "{first:?}, then {:?}", ports());
+    println!("{} taken ports: each replaced", taken.len());
 }
 
 #[test]

@@ -31,6 +31,12 @@ pub enum Step {
     Bytes(Vec<u8>),
     /// Silence until the test ends or the client goes.
     Stall,
+    /// Bytes one by one, with a pause after each.
+    Dribble(Vec<u8>, Duration),
+    /// Silence until the flag is set.
+    Hold(Arc<AtomicBool>),
+    /// The end, as after a crash: what is on the way is lost.
+    Reset,
 }
 
 type Answer = dyn Fn(&Request) -> Vec<Step> + Send + Sync;
@@ -78,6 +84,16 @@ impl Drop for StandIn {
     }
 }
 
+/// Closes a connection by RST.
+pub fn reset(connection: TcpStream) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let _inside = runtime.enter();
+    let _ = connection.set_nonblocking(true);
+    if let Ok(connection) = tokio::net::TcpStream::from_std(connection) {
+        let _ = connection.set_zero_linger();
+    }
+}
+
 fn serve(mut connection: TcpStream, seen: &Mutex<Vec<Request>>, over: &AtomicBool, answer: &Answer) {
     let Some(request) = read(&connection) else { return };
     seen.lock().unwrap().push(request.clone());
@@ -88,12 +104,26 @@ fn serve(mut connection: TcpStream, seen: &Mutex<Vec<Request>>, over: &AtomicBoo
                     return;
                 }
             }
-            Step::Stall => {
-                connection.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-                while !over.load(Ordering::SeqCst) && !matches!(connection.read(&mut [0; 64]), Ok(0)) {}
+            Step::Dribble(bytes, pause) => {
+                connection.set_nodelay(true).unwrap();
+                for byte in bytes {
+                    if connection.write_all(&[byte]).is_err() {
+                        return;
+                    }
+                    std::thread::sleep(pause);
+                }
             }
+            Step::Stall => wait(&mut connection, || over.load(Ordering::SeqCst)),
+            Step::Hold(flag) => wait(&mut connection, || over.load(Ordering::SeqCst) || flag.load(Ordering::SeqCst)),
+            Step::Reset => return reset(connection),
         }
     }
+}
+
+/// Until it is so, or the client has gone.
+fn wait(connection: &mut TcpStream, is_so: impl Fn() -> bool) {
+    connection.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    while !is_so() && !matches!(connection.read(&mut [0; 64]), Ok(0)) {}
 }
 
 fn read(connection: &TcpStream) -> Option<Request> {
@@ -119,6 +149,14 @@ fn read(connection: &TcpStream) -> Option<Request> {
 pub fn reply(status: u16, kind: &str, body: &str) -> Vec<Step> {
     let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
     vec![Step::Bytes(format!("{head}Connection: close\r\n\r\n{body}").into_bytes())]
+}
+
+/// A whole answer with headers of its own.
+pub fn reply_with(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<Step> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+    vec![Step::Bytes((head + body).into_bytes())]
 }
 
 /// A JSON answer.

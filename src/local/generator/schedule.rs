@@ -26,8 +26,8 @@ impl Step {
 pub enum Written {
     /// `update` or `status.update`.
     Status(&'static str, Box<Made>),
-    /// `delete`, with the id.
-    Delete(u64),
+    /// `delete`, with the id and the last version of what goes; none when nobody ever saw it.
+    Delete(u64, Option<Box<Made>>),
 }
 
 /// All events of a slice, in order.
@@ -77,12 +77,16 @@ impl Schedule {
     pub fn write(&self, step: &Step) -> Written {
         let (of, plan) = self.plan(step);
         match step.kind {
-            Step::STRAY => Written::Delete(plan.stray_delete.unwrap_or(plan.id)),
+            Step::STRAY => Written::Delete(plan.stray_delete.unwrap_or(plan.id), None),
             0 => Written::Status("update", Box::new(of.status(&plan, plan.first, None))),
             n => {
                 let event = plan.changes[usize::from(n) - 1];
                 match event.change {
-                    Change::Delete => Written::Delete(plan.id),
+                    Change::Delete => {
+                        let (edited, version) =
+                            plan.versions().take(usize::from(n)).last().unwrap_or((None, plan.first));
+                        Written::Delete(plan.id, Some(Box::new(of.status(&plan, version, edited))))
+                    }
                     Change::Edit(version) => {
                         Written::Status("status.update", Box::new(of.status(&plan, version, Some(event.at))))
                     }

@@ -26,8 +26,13 @@ impl Answer {
 
 /// A server with small slices and its folder.
 pub fn server(statuses: u32) -> (LocalServer, tempfile::TempDir) {
+    beating(statuses, Duration::from_secs(15))
+}
+
+/// The same with other heartbeats.
+pub fn beating(statuses: u32, heartbeat: Duration) -> (LocalServer, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let settings = LocalSettings { statuses, ..LocalSettings::new(folder.path()) };
+    let settings = LocalSettings { statuses, heartbeat, ..LocalSettings::new(folder.path()) };
     (start(&settings).unwrap(), folder)
 }
 

@@ -12,7 +12,7 @@ fn slices(seed: u64, statuses: u32) -> [Slice; 2] {
 fn bytes(schedule: &Schedule, step: usize) -> String {
     match schedule.write(&schedule.steps[step]) {
         Written::Status(event, made) => format!("{event} {}", made.json(true)),
-        Written::Delete(id) => format!("delete {id}"),
+        Written::Delete(id, _) => format!("delete {id}"),
     }
 }
 

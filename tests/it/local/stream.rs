@@ -200,6 +200,29 @@ fn channels_carry_what_they_are_named_after() {
 }
 
 #[test]
+fn a_hashtag_stream_is_the_same_under_every_spelling_and_carries_the_deletes_of_its_own_toots() {
+    let heard = ["ai", "AI", "%EF%BC%A1%EF%BC%A9", "a%C3%AF"].map(|tag| {
+        let (server, _folder) = server(1500);
+        let mut stream =
+            Stream::open(&server.url, &format!("/api/v1/streaming/hashtag?tag={tag}"), &token(&server.url));
+        let mut events = stream.events(1);
+        let sent = over(&server.control, 1)["sent"].as_u64().unwrap() as usize;
+        events.extend(stream.events(sent - events.len()));
+        events
+    });
+    assert!(heard[0].len() > 50 && heard.iter().all(|events| *events == heard[0]));
+    let (mut shown, mut deletes) = (std::collections::HashSet::new(), 0);
+    for (name, data) in &heard[0] {
+        match name.as_str() {
+            "delete" => deletes += 1,
+            _ => drop(shown.insert(serde_json::from_str::<Value>(data).unwrap()["id"].as_str().unwrap().to_owned())),
+        }
+    }
+    let of_others = heard[0].iter().filter(|(name, id)| name == "delete" && !shown.contains(id)).count();
+    assert!(deletes >= 3 && of_others == 0, "{deletes} deletes, {of_others} of toots without the tag");
+}
+
+#[test]
 fn every_refusal_has_the_words_of_the_real_one() {
     let (server, _folder) = server(10);
     let token = token(&server.url);
@@ -230,7 +253,10 @@ fn every_refusal_has_the_words_of_the_real_one() {
     let streaming = server.url.replace("http://", "ws://");
     assert_eq!(instance["configuration"]["urls"]["streaming"], streaming);
     assert_eq!(instance["configuration"]["timelines_access"]["live_feeds"]["remote"], "public");
-    assert_eq!(get(&server.url, "/api/v1/instance").json()["urls"]["streaming_api"], streaming);
+    // Unlike a stream's, a path of REST may end in a slash.
+    for path in ["/api/v1/instance", "/api/v1/instance/"] {
+        assert_eq!(get(&server.url, path).json()["urls"]["streaming_api"], streaming);
+    }
 }
 
 #[test]

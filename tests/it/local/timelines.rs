@@ -106,6 +106,18 @@ fn timelines_filter_by_side_media_and_tag() {
     assert!(tagged.len() > 3);
     assert!(tagged.iter().all(|s| names(s).contains(&"ai".into()) && !names(s).contains(&"news".into())));
     assert_eq!(statuses(&page("tag/nobodywritesthis")).len(), 0);
+    // Other spellings of the same tag: full width, an accent, capitals.
+    for spelling in ["%EF%BC%A1%EF%BC%A9", "a%C3%AF", "AI"] {
+        assert_eq!(
+            statuses(&page(&format!("tag/{spelling}?limit=40"))),
+            statuses(&page("tag/ai?limit=40")),
+            "{spelling}"
+        );
+    }
+    // Four more tags, not five.
+    let any =
+        |last: &str| page(&format!("tag/none1?any[]=none2&any[]=none3&any[]=none4&any[]={last}&any[]=ai&limit=40"));
+    assert_eq!((statuses(&any("none5")).len(), statuses(&any("ai")).len()), (0, 40));
 }
 
 #[test]
