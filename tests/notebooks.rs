@@ -146,6 +146,40 @@ fn a_folder_whose_name_has_a_space_does_as_well() {
 }
 
 #[test]
+fn a_later_build_disturbs_no_cell_of_a_kernel_that_runs() {
+    let world = World::new();
+    // The command with its library and what that depends on, in a place that a build of this test's own may overwrite.
+    let (host, built) = ("host/debug", Path::new(env!("CARGO_BIN_EXE_spar")).parent().unwrap());
+    let mine = world.folder.path().join(host);
+    fs::create_dir_all(mine.join("deps")).unwrap();
+    for name in ["spar", "libspar.so"] {
+        fs::copy(built.join(name), mine.join(name)).unwrap();
+    }
+    let entries = fs::read_dir(built.join("deps")).unwrap().map(|entry| entry.unwrap());
+    for entry in entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with("libspar.")) {
+        std::os::unix::fs::symlink(entry.path(), mine.join("deps").join(entry.file_name())).unwrap();
+    }
+    let target = built.ancestors().nth(2).unwrap();
+    std::os::unix::fs::symlink(target.join("debug"), world.folder.path().join("debug")).unwrap();
+    let later = mine.join("deps/libspar.so");
+    fs::copy(built.join("libspar.so"), &later).unwrap();
+
+    let (from, out) = (root().join("tests/notebooks"), world.out());
+    let output = Command::new(mine.join("spar"))
+        .args(["run", "rebuilt", "--from"])
+        .arg(from)
+        .arg("--out")
+        .arg(out)
+        .env("SPAR_HOME", root())
+        .env("SPAR_STATE", world.folder.path().join("state"))
+        .env("A_LATER_BUILD", later)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(world.page("rebuilt").contains("still here"));
+}
+
+#[test]
 fn a_failing_question_mark_fails_the_run() {
     fails("question_mark", "invalid digit", &[]);
 }
