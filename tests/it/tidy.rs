@@ -215,7 +215,7 @@ fn texts(folder: &Path) -> Vec<(String, String)> {
 
 #[test]
 fn no_file_carries_a_secret() {
-    let invented = ["example", "example.org", "example.net", "example.com", "example.social"];
+    let invented = ["invalid", "example", "example.org", "example.net", "example.com", "example.social"];
     // The hash of the invented verifier of the tests of OAuth.
     let public = ["v70ixSDfoBEDrDZV-0YABusoh_Ajp_a66XlJlwBHynw"];
     let mut found = Vec::new();
