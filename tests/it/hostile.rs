@@ -46,6 +46,22 @@ fn a_payload_is_only_text_wherever_a_value_shows_itself() {
 }
 
 #[test]
+fn prices_in_a_table_or_a_report_are_no_formula() {
+    let text = "from $5 to $6, \\(x\\) and \\begin{equation}y\\end{equation}".to_owned();
+    let table = Table::of_text(&["texte"], &[vec![text.clone()]]).unwrap();
+    // MathJax leaves out what is inside of these classes: the first is that of version 2, in exported pages, the second
+    // that of version 3, in JupyterLab.
+    for html in [table.to_html(), Report::new(text.clone()).to_html(), Report::new(format!("  {text}")).to_html()] {
+        let (open, rest) = html.split_once(['$', '\\']).expect("the text is there");
+        let ignored = elements(open).iter().any(|(_, attributes)| {
+            attributes.iter().any(|(name, value)| name == "class" && value == "tex2jax_ignore mathjax_ignore")
+        });
+        assert!(ignored && rest.contains("$6"), "{html}");
+        assert!(!open.contains("</table>") && !open.contains("</p>") && !open.contains("</pre>"), "{html}");
+    }
+}
+
+#[test]
 fn an_error_that_repeats_a_payload_is_one_plain_sentence() {
     let payloads = hostile();
     for text in payloads.iter().filter(|text| !text.trim().is_empty()) {
