@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -128,10 +128,7 @@ fn failed(place: &str, e: &tokio_postgres::Error) -> Error {
     match e.as_db_error() {
         Some(db) => {
             let code = db.code().code();
-            let mut error = Error::cannot(action, format!("{} ({code})", db.message()));
-            if code == "53100" {
-                error = error.next("make room on the disk of the database server, then do the same again");
-            }
+            let error = answered(&action, db);
             match code {
                 "28P01" | "28000" => error.next("check user and password in DATABASE_URL").refused(),
                 "3D000" => error.next("run partie2: it creates the database").invalid(),
@@ -151,12 +148,21 @@ fn failed(place: &str, e: &tokio_postgres::Error) -> Error {
     }
 }
 
+/// The server's own words, and the way out of its one trouble that is not ours.
+fn answered(action: &str, db: &DbError) -> Error {
+    let error = Error::cannot(action, format!("{} ({})", db.message(), db.code().code()));
+    match db.code() {
+        &SqlState::DISK_FULL => error.next("make room on the disk of the database server, then do the same again"),
+        _ => error,
+    }
+}
+
 /// A failed statement: what was tried, and the server's own words.
 pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error {
     match e.as_db_error() {
         Some(db) => {
             let code = db.code().code();
-            let error = Error::cannot(action, format!("{} ({code})", db.message()));
+            let error = answered(action, db);
             // Serialisation failures, deadlocks, locks, time limits, resources, shutdowns: the same statement may
             // succeed later.
             if matches!(code, "40001" | "40P01" | "55P03" | "57014" | "25P03")
