@@ -58,14 +58,15 @@ class TooLong(Exception):
 SETTLE = 0.1
 
 
-def run_cell(manager, client, code, limit, late):
+def run_cell(manager, client, code, limit, shown):
     """Executes `code`; returns its outputs and its execution count.
 
-    What still comes from the cell before is added to `late`.
+    `shown` holds the outputs of every request so far: what still comes from an earlier cell is added to that one.
     """
     outputs, count = [], None
     deadline = time.monotonic() + limit
     request = client.execute(code, allow_stdin=True, stop_on_error=False)
+    shown[request] = outputs
     replied = idle = False
     while not (replied and idle):
         if time.monotonic() > deadline:
@@ -73,18 +74,14 @@ def run_cell(manager, client, code, limit, late):
         if not manager.is_alive():
             raise Gone(outputs)
         try:
-            message = client.get_iopub_msg(timeout=0.1)
-            if message["parent_header"].get("msg_id") == request:
-                idle |= take(message, outputs)
-            else:
-                take(message, late)
+            idle |= take(client.get_iopub_msg(timeout=0.1), shown, request)
         except queue.Empty:
             pass
         if client.stdin_channel.msg_ready():
             asked = client.get_stdin_msg(timeout=1)
             waiting = time.monotonic()
             # Prompts have a channel of their own and may overtake the lines that were printed before them.
-            idle |= read_until_quiet(client, request, outputs)
+            idle |= read_until_quiet(client, request, shown)
             tell("input", prompt=asked["content"]["prompt"], outputs=outputs)
             client.input(hear())
             deadline += time.monotonic() - waiting
@@ -92,7 +89,7 @@ def run_cell(manager, client, code, limit, late):
             reply = client.get_shell_msg(timeout=1)
             if reply["parent_header"].get("msg_id") == request:
                 replied, count = True, reply["content"].get("execution_count")
-    read_until_quiet(client, request, outputs, SETTLE)
+    read_until_quiet(client, request, shown, SETTLE)
     return outputs, count
 
 
@@ -101,24 +98,23 @@ def complains(outputs):
     return any(o["output_type"] == "error" or o.get("name") == "stderr" for o in outputs)
 
 
-def read_until_quiet(client, request, outputs, moment=0.5):
+def read_until_quiet(client, request, shown, moment=0.5):
     """Takes what is printed until nothing comes for a moment; True when the cell has ended meanwhile."""
     idle = False
     while True:
         try:
-            message = client.get_iopub_msg(timeout=moment)
+            idle |= take(client.get_iopub_msg(timeout=moment), shown, request)
         except queue.Empty:
             return idle
-        if request is None or message["parent_header"].get("msg_id") == request:
-            idle |= take(message, outputs)
 
 
-def take(message, outputs):
-    """Keeps a message's output; True when it says that the cell has ended."""
+def take(message, shown, request):
+    """Keeps a message's output with the cell it belongs to; True when it says that `request` has ended."""
     kind = message["msg_type"]
-    if kind in ("stream", "execute_result", "display_data", "error"):
-        add(outputs, output_from_msg(message))
-    return kind == "status" and message["content"]["execution_state"] == "idle"
+    cell = message["parent_header"].get("msg_id")
+    if kind in ("stream", "execute_result", "display_data", "error") and cell in shown:
+        add(shown[cell], output_from_msg(message))
+    return cell == request and kind == "status" and message["content"]["execution_state"] == "idle"
 
 
 def add(outputs, output):
@@ -158,21 +154,19 @@ def main(source, executed, limit):
         if hear() != "go":
             return
         cells = [c for c in notebook.cells if c.cell_type == "code"]
-        late = []
+        shown = {}
         for index, cell in enumerate(cells):
             tell("cell", index=index, of=len(cells), source=cell.source)
             begin, ended = time.monotonic(), "complete"
             try:
-                cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit, late)
+                cell.outputs, cell.execution_count = run_cell(manager, client, cell.source, limit, shown)
                 if index + 1 == len(cells):
-                    read_until_quiet(client, None, late)
-                    cell.outputs += late
+                    read_until_quiet(client, None, shown)
             except (Gone, TooLong) as cause:
                 ended = "gone" if isinstance(cause, Gone) else "too long"
                 cell.outputs = cause.args[0]
-            if index and index + 1 < len(cells) and complains(late):
+            if index and complains(cells[index - 1].outputs):
                 # It was the cell before that failed; this one ran on without knowing.
-                cells[index - 1].outputs += late
                 tell("done", index=index - 1, seconds=0.0, ended="complete", outputs=cells[index - 1].outputs)
                 hear()
                 return

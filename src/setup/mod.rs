@@ -4,6 +4,7 @@
 //! starts again where its tools can resume.
 
 mod bound;
+mod checkers;
 mod clients;
 mod evcxr;
 mod kafka;
@@ -34,6 +35,8 @@ pub struct Tools {
     pub kafka: PathBuf,
     /// The Python of the clients that only the tests use.
     pub clients: PathBuf,
+    /// The folder of the programs that check files for the tests.
+    pub checkers: PathBuf,
 }
 
 impl Tools {
@@ -44,6 +47,7 @@ impl Tools {
             evcxr: evcxr::program(&config.tools),
             kafka: kafka::folder(&config.tools),
             clients: clients::program(&config.tools),
+            checkers: checkers::programs(&config.tools),
         }
     }
 }
@@ -59,13 +63,13 @@ pub fn ensure(config: &Config) -> Result<Tools> {
     install(config, &[])
 }
 
-/// The same and, beside it, the clients that the tests set on our servers.
+/// The same and, beside it, the clients that the tests set on our servers and the checkers of files.
 ///
 /// # Errors
 ///
 /// Fails as [`ensure`] does.
 pub fn ensure_for_tests(config: &Config) -> Result<Tools> {
-    install(config, &[&clients::Clients])
+    install(config, &[&clients::Clients, &checkers::Checkers])
 }
 
 fn install(config: &Config, more: &[&dyn Step]) -> Result<Tools> {

@@ -12,13 +12,17 @@ use std::collections::BTreeMap;
 
 /// Settings for a local server: its topic exists, and a token was obtained as a person would.
 pub fn config(server: &LocalServer, state: &tempfile::TempDir) -> Config {
+    config_on(Config { state: state.path().join("state"), ..support::config() }, server)
+}
+
+/// The same on other servers.
+pub fn config_on(base: Config, server: &LocalServer) -> Config {
     let mut config = Config {
         topic: support::fresh_topic("listen"),
-        state: state.path().join("state"),
         mastodon_url: Some(server.url.clone()),
         mastodon_control: Some(server.control.clone()),
         access_token: None,
-        ..support::config()
+        ..base
     };
     create_topic(&config).unwrap();
     let app = register_app(&config, &App::named("5SPARK")).unwrap();

@@ -12,6 +12,7 @@ mod dataset;
 mod desk;
 mod display;
 mod exactly_once;
+mod faults;
 mod foreign;
 mod hashtags;
 mod history;

@@ -22,7 +22,9 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 
 #[test]
 fn every_service_of_the_course_is_there() {
-    let names: Vec<String> = services().into_keys().collect();
+    let mut names: Vec<String> = services().into_keys().collect();
+    // `worker`, which scales, is not of the course.
+    names.retain(|name| name != "worker");
     let expected = [
         "jupyter",
         "kafka",
@@ -190,6 +192,23 @@ fn jupyter_is_told_the_addresses_of_the_other_services_and_nothing_is_embedded()
     let config = spar::Config::from_settings(state.path(), |key| told.get(key).cloned()).unwrap();
     assert_eq!((config.source.as_str(), config.mastodon_control, config.local_url), ("mastodon.example", None, None));
     assert_eq!(config.access_token.unwrap().expose(), "mine");
+}
+
+#[test]
+fn what_env_says_about_the_analysis_reaches_the_notebooks() {
+    let example = text(".env.example");
+    let part = example.split("# --- What is kept and counted").nth(1).unwrap();
+    let part = part.split("# --- The local Mastodon").next().unwrap();
+    let settings: BTreeSet<&str> = part
+        .lines()
+        .filter_map(|l| Some(l.strip_prefix('#')?.split_once('=')?.0))
+        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        .collect();
+    assert!(settings.len() >= 10, "{settings:?}");
+    let jupyter = &services()["jupyter"]["environment"];
+    for name in settings.into_iter().chain(["KAFKA_TOPIC", "MASTODON_URL", "MASTODON_ACCESS_TOKEN"]) {
+        assert_eq!(jupyter[name], format!("${{{name}:-}}"), "{name}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod compose;
 mod dockerfile;
 mod kafka;
 mod lab;
+mod lint;
 mod local;
 mod postgres;
 mod versions;
