@@ -153,6 +153,8 @@ pub struct Config {
     pub session: Duration,
     /// `SPAR_LISTEN_SECONDS`: how long the bounded step of partie1 listens to a real instance, default 120.
     pub listen: Duration,
+    /// `SPAR_AWAY_SECONDS`: how long a step waits for a Kafka or PostgreSQL that went away meanwhile, default 60.
+    pub away: Duration,
     /// `SPAR_ACTIVE_OVER`: active users have more toots than this, default 2.
     pub active_over: u32,
     /// `SPAR_HEATMAP_OVER`: the heat map shows users with more toots than this, default 5.
@@ -258,6 +260,7 @@ impl Config {
             quiet: seconds(&get, "SPAR_QUIET_SECONDS", 600, 86_400)?,
             session: Duration::from_secs(number(&get, "SPAR_SESSION_SECONDS", 45, 6, 1800)?),
             listen: seconds(&get, "SPAR_LISTEN_SECONDS", 120, 86_400)?,
+            away: seconds(&get, "SPAR_AWAY_SECONDS", 60, 86_400)?,
             active_over: number(&get, "SPAR_ACTIVE_OVER", 2, 0, u32::MAX)?,
             heatmap_over: number(&get, "SPAR_HEATMAP_OVER", 5, 0, u32::MAX)?,
             training_file: path("SPAR_TRAINING_FILE"),

@@ -49,6 +49,12 @@ impl Error {
         self
     }
 
+    /// Adds a fact to the cause: what became of the work.
+    pub(crate) fn and(mut self, fact: impl fmt::Display) -> Self {
+        self.0.cause = one_line(&format!("{}; {fact}", self.0.cause));
+        self
+    }
+
     /// Says it may work later.
     pub(crate) fn transient(mut self) -> Self {
         self.0.kind = Kind::Transient;

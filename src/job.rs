@@ -132,7 +132,7 @@ impl Job {
         let seen = control.clone();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || work(&seen))
+            .spawn(move || work(&seen).inspect_err(|e| seen.say(e.to_string())))
             .map_err(|e| Error::cannot(format!("start the job {name}"), e))?;
         Ok(Self { name: name.to_owned(), control, started: Instant::now(), thread: Some(thread) })
     }

@@ -193,8 +193,9 @@ fn check() -> Result<ExitCode> {
     let config = Config::from_env()?;
     let (table, missing) = spar::preflight::survey(&config)?;
     println!("{table}");
-    if let Some(missing) = missing {
-        return Err(missing);
+    if !missing.is_empty() {
+        missing.iter().for_each(|e| eprintln!("spar: {e}"));
+        return Ok(ExitCode::FAILURE);
     }
     if config.is_local() {
         println!("The toots of the local Mastodon are generated: nobody wrote them.");

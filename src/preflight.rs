@@ -14,6 +14,9 @@ const MASTODON: &str = "Mastodon";
 /// How long a service may take to answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// The state of a service that does not answer.
+const AWAY: &str = "not reached";
+
 /// One line of the table.
 struct Line {
     service: &'static str,
@@ -35,7 +38,7 @@ fn words(french: impl Into<String>, english: impl Into<String>) -> Words {
 
 /// Asks Mastodon, Kafka and PostgreSQL, and shows for each its address, its state and the next step, in French.
 ///
-/// A service that is away is shown, not an error: the table says how to start it.
+/// A service that is away is shown, not an error: the table says how to start it, and a line before it what it said.
 ///
 /// # Errors
 ///
@@ -45,18 +48,22 @@ pub fn check(config: &Config) -> Result<Table> {
     if config.is_local() && lines.iter().any(|line| line.service == MASTODON && line.failure.is_none()) {
         say("Les toots viennent du Mastodon local : ils sont générés, personne ne les a écrits.");
     }
+    // What cannot be used says why in the table, and of what does not run there is no more to say.
+    for line in lines.iter().filter(|line| line.state.english == AWAY) {
+        line.failure.iter().for_each(|e| say(e.to_string()));
+    }
     table(&lines, ["service", "adresse", "état", "suite"], |words| &words.french)
 }
 
-/// Asks the same, in English, and gives the first thing that is wrong beside the table.
+/// Asks the same, in English, and gives beside the table what each service has to say that cannot be used.
 ///
 /// # Errors
 ///
 /// Fails if the table cannot be built.
-pub fn survey(config: &Config) -> Result<(Table, Option<Error>)> {
+pub fn survey(config: &Config) -> Result<(Table, Vec<Error>)> {
     let lines = ask(config);
     let table = table(&lines, ["service", "address", "state", "next step"], |words| &words.english)?;
-    Ok((table, lines.into_iter().find_map(|line| line.failure)))
+    Ok((table, lines.into_iter().filter_map(|line| line.failure).collect()))
 }
 
 /// Asks the same and fails at the first service that is away or refuses.
@@ -92,8 +99,8 @@ impl Line {
 
     fn away(service: &'static str, address: &str, embedded: bool, key: &str, e: Error) -> Self {
         let (state, tried_again) = match address {
-            "" => (words("arrêté", "stopped"), true),
-            _ if e.is_transient() => (words("injoignable", "not reached"), true),
+            "" if !e.is_invalid() => (words("arrêté", "stopped"), true),
+            _ if e.is_transient() => (words("injoignable", AWAY), true),
             // It answers, or would: what it says, or what is wrong with the setting, is what helps.
             _ => (words("inutilisable", "unusable"), false),
         };
@@ -144,23 +151,21 @@ fn ask_postgres(config: &Config) -> Line {
     };
     let address = crate::postgres::connect::address(url).unwrap_or_default();
     let database = crate::postgres::connect::database_name(url).unwrap_or_default();
-    match block_on(postgres::version(url, None)) {
-        Ok(version) => {
+    match block_on(postgres::look(url)) {
+        Ok(found) if found.database => {
+            let version = found.version;
             let state =
                 words(format!("version {version}, base {database}"), format!("version {version}, database {database}"));
             Line::ready(NAME, &address, state, words("", ""))
         }
-        // The only invalid answer of a server is a database that it does not have; `postgres` is always there.
-        Err(e) if e.is_invalid() => match block_on(postgres::version(url, Some("postgres"))) {
-            Ok(version) => {
-                let state = words(
-                    format!("version {version}, base {database} absente"),
-                    format!("version {version}, no database {database} yet"),
-                );
-                Line::ready(NAME, &address, state, words("partie2 crée la base", "partie2 creates the database"))
-            }
-            Err(_) => Line::away(NAME, &address, config.embedded.postgres, "DATABASE_URL", e),
-        },
+        Ok(found) => {
+            let version = found.version;
+            let state = words(
+                format!("version {version}, base {database} absente"),
+                format!("version {version}, no database {database} yet"),
+            );
+            Line::ready(NAME, &address, state, words("partie2 crée la base", "partie2 creates the database"))
+        }
         Err(e) => Line::away(NAME, &address, config.embedded.postgres, "DATABASE_URL", e),
     }
 }

@@ -408,6 +408,7 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
     kill_in_partie2(&world, |_, run| vec![run]);
     let state = world.folder.path().join("state").display().to_string();
     wait_until("the kernels end", || kernels_with(&state).is_empty());
+    interrupt_partie2(&world);
     passes(&world, &["partie2", "partie3", "partie4", "partie5"]);
     tables_are_right(&world);
     assert_eq!(
@@ -431,6 +432,48 @@ fn kill_in_partie2(world: &World, victims: impl Fn(&World, u32) -> Vec<u32>) {
         Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     }
     assert!(!run.wait().unwrap().success(), "a run that was killed must fail");
+}
+
+/// Interrupts the cell of partie2 that reads the topic, as a person does in Jupyter: the cell ends, the kernel lives on
+/// without its variables, and no process stays.
+fn interrupt_partie2(world: &World) {
+    let (kernel, sign) = (root().join(".spar/kernel"), world.folder.path().join("at-work"));
+    let opening = "
+:dep spar = { path = \"../kernel\", package = \"spar-kernel\" }
+use spar::prelude::*;
+let config = Config::from_env()?;";
+    let long = format!(
+        "let mut pipeline = Pipeline::open(&config)?; std::fs::write({:?}, \"\")?;
+         pipeline.run(Until::Elapsed(std::time::Duration::from_secs(300)))?",
+        sign.display().to_string()
+    );
+    let tools = spar::setup::Tools::of(&Config { tools: tools(), ..world.config() });
+    let output = Command::new(tools.python)
+        .arg(root().join("tests/notebooks/interrupt.py"))
+        .args([&sign.display().to_string(), opening, &long, &format!("{opening}\npreflight::check(&config)?")])
+        .current_dir(root().join("notebooks"))
+        .env("SPAR_HOME", root())
+        .env("SPAR_STATE", world.folder.path().join("state"))
+        .env("TMPDIR", world.folder.path())
+        .env("JUPYTER_PATH", kernel.join("share"))
+        .env("JUPYTER_DATA_DIR", kernel.join("data"))
+        .env("JUPYTER_CONFIG_DIR", kernel.join("config"))
+        .env("JUPYTER_PREFER_ENV_PATH", "0")
+        .output()
+        .unwrap();
+    let said = told(&output);
+    assert!(output.status.success(), "{said}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    println!("what a person reads: {}", told["interrupted"]);
+    assert!(told["seconds"].as_f64().unwrap() < 15.0, "{said}");
+    assert!(told["after"].as_str().unwrap().contains("PostgreSQL"), "the next cells work: {said}");
+    let state = world.folder.path().join("state").display().to_string();
+    wait_until("the kernels end", || kernels_with(&state).is_empty());
+}
+
+/// Where the set-up put its tools.
+fn tools() -> PathBuf {
+    std::env::var_os("SPAR_TOOLS").map_or_else(|| root().join(".spar/tools"), PathBuf::from)
 }
 
 /// The kernels' processes whose environment names `state`.

@@ -3,8 +3,8 @@ use super::{Benchmark, Engine, Question, Scope, benchmark};
 use crate::config::Config;
 use crate::display::{Report, Table, grouped, say};
 use crate::error::Result;
-use crate::postgres::Store;
 use crate::postgres::snapshot::Snapshot;
+use crate::postgres::{Store, patiently};
 use std::fmt;
 
 /// The name that PostgreSQL shows for the batch's connections.
@@ -211,7 +211,7 @@ impl History {
 
     /// On a connection of its own: a notebook may be left open longer than a server keeps an idle one.
     fn store(&self, name: &str, table: &Table) -> Result<u64> {
-        Store::connect(&self.config)?.write_table(name, table)
+        patiently(self.config.away, || Store::connect(&self.config)?.write_table(name, table))
     }
 
     /// Shows in a notebook how many toots are held.

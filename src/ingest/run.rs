@@ -13,8 +13,8 @@ use crate::toot::{Change, Message, Status, Verdict, judge};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// How long a bounded run waits for room in Kafka's queue, and any run for the last acknowledgements.
-const KAFKA: Duration = Duration::from_secs(60);
+/// How long a run that failed already waits for the last acknowledgements.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Streams that break again and again are told this often, however many they are.
 const LOST: Duration = Duration::from_secs(5);
 /// The longest body that the errors topic keeps, in bytes.
@@ -54,12 +54,12 @@ impl<'a> Run<'a> {
 
     /// Takes the items until the end is reached, then waits for Kafka.
     pub fn finish(mut self, items: impl Iterator<Item = Result<Incoming>>) -> Result<IngestReport> {
-        let outcome = self.each(items);
+        let outcome = self.send_kept().and_then(|()| self.each(items));
         // One flush, whole, also after a failure: what was read is not lost by it.
-        let flushed = self.ingest.producer.flush(KAFKA).and_then(|()| self.keep_undelivered());
-        let flushed = flushed.and_then(|()| self.ingest.producer.flush(KAFKA)).and_then(|()| self.keep_undelivered());
+        let away = self.ingest.config.away;
+        let flushed = self.flush(if outcome.is_ok() { away } else { FAREWELL.min(away) });
         self.count_deliveries();
-        outcome.and(flushed)?;
+        outcome.and(flushed).map_err(|e| self.ingest.producer.set_aside(e))?;
         if self.end.is_exhausted() {
             self.control.say(
                 "Le serveur local a rejoint le présent : aucune tranche ne suit. Effacez son dossier pour recommencer.",
@@ -69,11 +69,31 @@ impl<'a> Run<'a> {
         Ok(self.counters)
     }
 
+    /// What an earlier run had to keep goes before everything else.
+    fn send_kept(&mut self) -> Result<()> {
+        let kept = self.ingest.producer.send_kept()?;
+        if kept > 0 {
+            self.control.say(format!("Messages gardés d'une écoute interrompue, envoyés maintenant : {kept}."));
+        }
+        self.before = self.ingest.producer.deliveries();
+        Ok(())
+    }
+
+    /// Waits for Kafka. What it refuses goes to the errors topic, and that is waited for too.
+    fn flush(&mut self, limit: Duration) -> Result<()> {
+        for _ in 0..2 {
+            self.ingest.producer.flush(limit)?;
+            self.keep_undelivered()?;
+        }
+        Ok(())
+    }
+
     fn each(&mut self, items: impl Iterator<Item = Result<Incoming>>) -> Result<()> {
         for item in items {
             let item = item?;
             let idle = item == Incoming::Quiet;
             self.take(item)?;
+            self.keep_undelivered()?;
             if self.control.stopping() || self.end.reached(&self.counters, idle)? {
                 break;
             }
@@ -82,7 +102,6 @@ impl<'a> Run<'a> {
                 self.tell_quiet();
             }
             if self.ingest.journal.due(&mut self.told) {
-                self.keep_undelivered()?;
                 self.count_deliveries();
                 self.control.say(self.counters.to_string());
             }
@@ -228,20 +247,26 @@ impl<'a> Run<'a> {
 
     /// Sends; while Kafka's queue is full nothing more is read. A background job waits as long as it must.
     fn send(&self, topic: &str, key: Option<&str>, json: &[u8]) -> Result<()> {
-        self.ingest
-            .producer
-            .send(topic, key, json, |waiting| self.control.stopping() || (self.end.is_bounded() && waiting > KAFKA))
+        let longest = self.end.is_bounded().then_some(self.ingest.config.away);
+        let give_up = |waiting| self.control.stopping() || longest.is_some_and(|longest| waiting > longest);
+        self.ingest.producer.send(topic, key, json, give_up)
     }
 
     /// Sends what Kafka did not take to the errors topic, and fails if that one did not take it either.
     fn keep_undelivered(&mut self) -> Result<()> {
+        let mut messages = self.ingest.producer.take_undelivered().into_iter();
         let errors = errors_topic(&self.ingest.config.topic);
-        for message in self.ingest.producer.take_undelivered() {
-            if message.topic == errors {
-                return Err(Error::cannot(format!("keep errors in {errors}"), message.cause)
-                    .next("create it with the cell that creates the topics, then run this one again"));
+        while let Some(message) = messages.next() {
+            let kept = if message.topic == errors {
+                Err(Error::cannot(format!("keep errors in {errors}"), &message.cause)
+                    .next("create it with the cell that creates the topics, then run this one again"))
+            } else {
+                self.fail("kafka", &message.topic, &message.cause, &String::from_utf8_lossy(&message.payload))
+            };
+            if let Err(e) = kept {
+                self.ingest.producer.give_back(std::iter::once(message).chain(messages));
+                return Err(e);
             }
-            self.fail("kafka", &message.topic, &message.cause, &String::from_utf8_lossy(&message.payload))?;
         }
         Ok(())
     }

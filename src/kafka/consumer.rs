@@ -9,10 +9,8 @@ use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::time::{Duration, Instant};
 
-/// How long a question to the broker may take.
+/// The longest that a question to the broker may take.
 const ASK: Duration = Duration::from_secs(10);
-/// How long the broker may be away before reading fails.
-const AWAY: Duration = Duration::from_secs(60);
 
 /// What one poll brought.
 pub enum Polled<'a> {
@@ -40,7 +38,13 @@ pub struct Consumer {
     inner: BaseConsumer,
     topic: String,
     broker: String,
-    trouble: Option<(Instant, String)>,
+    away: Duration,
+    /// How long a question to the broker may take.
+    ask: Duration,
+    /// When the broker last gave a sign of life.
+    heard: Instant,
+    /// What the library has complained of since.
+    trouble: Option<String>,
 }
 
 impl Consumer {
@@ -72,7 +76,16 @@ impl Consumer {
             .set("allow.auto.create.topics", "false")
             .create()
             .map_err(|e| Error::cannot(format!("prepare a consumer of {topic} at {broker}"), e))?;
-        Ok(Self { inner, topic: topic.to_owned(), broker, trouble: None })
+        let heard = Instant::now();
+        Ok(Self {
+            inner,
+            topic: topic.to_owned(),
+            broker,
+            away: config.away,
+            ask: ASK.min(config.away),
+            heard,
+            trouble: None,
+        })
     }
 
     /// The topic.
@@ -86,7 +99,7 @@ impl Consumer {
     ///
     /// Fails if the broker does not answer.
     pub fn partitions(&self) -> Result<Vec<i32>> {
-        let metadata = self.inner.fetch_metadata(Some(&self.topic), ASK).map_err(|e| self.away(&e))?;
+        let metadata = self.inner.fetch_metadata(Some(&self.topic), self.ask).map_err(|e| self.away(&e))?;
         let mut parts: Vec<i32> = metadata
             .topics()
             .iter()
@@ -103,7 +116,7 @@ impl Consumer {
     ///
     /// Fails if the broker does not answer.
     pub fn bounds(&self, part: i32) -> Result<(i64, i64)> {
-        self.inner.fetch_watermarks(&self.topic, part, ASK).map_err(|e| self.away(&e))
+        self.inner.fetch_watermarks(&self.topic, part, self.ask).map_err(|e| self.away(&e))
     }
 
     /// Reads on from these offsets; once, and always explicit.
@@ -124,7 +137,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// Fails if a position no longer exists, if the topic is gone, or if the broker stays away for a minute.
+    /// Fails if a position no longer exists, if the topic is gone, or if the broker stays away (`SPAR_AWAY_SECONDS`).
     pub fn poll<T>(&mut self, timeout: Duration, take: impl FnOnce(Polled<'_>) -> T) -> Result<T> {
         let code = match self.inner.poll(timeout) {
             None => {
@@ -132,6 +145,7 @@ impl Consumer {
                 return Ok(take(Polled::Nothing));
             }
             Some(Ok(record)) => {
+                self.heard = Instant::now();
                 self.trouble = None;
                 let timestamp = record.timestamp().to_millis().filter(|ms| *ms >= 0);
                 return Ok(take(Polled::Record {
@@ -143,6 +157,7 @@ impl Consumer {
                 }));
             }
             Some(Err(KafkaError::PartitionEOF(part))) => {
+                self.heard = Instant::now();
                 self.trouble = None;
                 return Ok(take(Polled::End(part)));
             }
@@ -159,43 +174,47 @@ impl Consumer {
             )
             .next("remove the topic's rows from stream_partition to read it from its first record")
             .refused()),
-            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
+            // A broker that has just started may not know its topics yet.
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic
+                if self.partitions()?.is_empty() =>
+            {
                 Err(Error::cannot(format!("read {} at {}", self.topic, self.broker), "the topic is gone")
                     .next("run partie1: it creates the topic"))
             }
             // The library goes on trying by itself.
             code => {
-                self.trouble.get_or_insert_with(|| (Instant::now(), code.to_string()));
+                self.trouble.get_or_insert_with(|| code.to_string());
+                self.still_away()?;
                 Ok(take(Polled::Nothing))
             }
         }
     }
 
-    /// Trouble without a record since: after a while, ask whether the broker is really away.
+    /// Nothing was heard for a while: ask whether the broker is really away. It need not have complained: its last
+    /// word may have come before the last records that were still on their way.
     fn still_away(&mut self) -> Result<()> {
-        let Some((since, what)) = &self.trouble else {
-            return Ok(());
-        };
-        if since.elapsed() < AWAY {
+        if self.heard.elapsed() < self.away {
             return Ok(());
         }
-        match self.inner.fetch_metadata(Some(&self.topic), ASK) {
-            Ok(_) => {
+        // The leader of each partition is asked too: it may be away while another broker answers.
+        let answer = self.partitions().and_then(|parts| parts.into_iter().try_for_each(|p| self.bounds(p).map(drop)));
+        match answer {
+            Ok(()) => {
+                self.heard = Instant::now();
                 self.trouble = None;
                 Ok(())
             }
-            Err(e) => Err(Error::cannot(
-                format!("read {} from Kafka at {} for {} s", self.topic, self.broker, AWAY.as_secs()),
-                format!("{what}; {e}"),
-            )
-            .next("start it with `./spar services up`, or correct KAFKA_BOOTSTRAP_SERVERS")
-            .transient()),
+            Err(e) => {
+                let silence = format!("nothing came for {} s", self.heard.elapsed().as_secs());
+                Err(e.and(self.trouble.take().map_or_else(|| silence.clone(), |what| format!("{silence} ({what})"))))
+            }
         }
     }
 
     fn away(&self, e: &KafkaError) -> Error {
-        Error::cannot(format!("ask Kafka at {} about {}", self.broker, self.topic), e)
-            .next("start it with `./spar services up`, or correct KAFKA_BOOTSTRAP_SERVERS")
+        let code = e.rdkafka_error_code().map_or_else(|| e.to_string(), |code| code.to_string());
+        Error::cannot(format!("read {} from Kafka at {}", self.topic, self.broker), code)
+            .next("start it (the embedded one: `./spar services up`), then run the cell again: it goes on where it was")
             .transient()
     }
 }

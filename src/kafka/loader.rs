@@ -36,7 +36,7 @@ pub struct Raw<'a> {
 /// The library behind it is C inside this crate: behind a trait object, no other crate has to link it to drop one.
 pub struct Loader(Box<dyn Load>);
 
-trait Load: Send {
+trait Load: Send + Sync {
     fn create_topic(&self, topic: &str, partitions: i32) -> Result<()>;
     fn delete_topic(&self, topic: &str) -> Result<()>;
     fn put(&self, topic: &str, raw: Raw<'_>) -> Result<()>;

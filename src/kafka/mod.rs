@@ -7,6 +7,7 @@ mod group;
 mod loader;
 pub(crate) mod probe;
 mod producer;
+mod spool;
 mod tail;
 
 pub use admin::{TopicInfo, create_topic, topic_info};
@@ -56,7 +57,9 @@ fn failed(action: &str, broker: &str, error: &KafkaError) -> Error {
             | RDKafkaErrorCode::MessageTimedOut
             | RDKafkaErrorCode::Resolve
             | RDKafkaErrorCode::RequestTimedOut,
-        ) => failure.next("start Kafka with `./spar services up`, or correct KAFKA_BOOTSTRAP_SERVERS").transient(),
+        ) => failure
+            .next("start Kafka (the embedded one: `./spar services up`), or correct KAFKA_BOOTSTRAP_SERVERS")
+            .transient(),
         _ => failure,
     }
 }

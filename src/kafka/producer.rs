@@ -1,15 +1,17 @@
 //! Sending without loss: idempotent, acknowledged by all, and slow rather than forgetful when Kafka is.
 
+use super::spool::{Kept, Spool};
 use super::{client, failed, probe};
 use crate::config::Config;
-use crate::display::Report;
+use crate::display::{Report, say};
 use crate::error::{Error, Result};
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,12 +19,15 @@ use std::time::{Duration, Instant};
 const ASK: Duration = Duration::from_secs(10);
 /// How long a dropped producer waits for its last acknowledgements.
 const FAREWELL: Duration = Duration::from_secs(10);
-/// Messages whose delivery failed, kept for the errors topic; more are only counted.
-const KEPT: usize = 1000;
+/// How long the library may take to give back what it holds.
+const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// A message that Kafka did not take.
 pub(crate) struct Undelivered {
+    /// Its place among all messages of its producer.
+    sequence: usize,
     pub topic: String,
+    pub key: Option<String>,
     pub payload: Vec<u8>,
     pub cause: String,
 }
@@ -59,28 +64,33 @@ struct Reports {
     undelivered: Mutex<Vec<Undelivered>>,
 }
 
+impl Reports {
+    fn keep(&self, message: Undelivered) {
+        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+    }
+}
+
 struct Context(Arc<Reports>);
 
 impl ClientContext for Context {}
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = ();
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, sequence: usize) {
         match result {
             Ok(_) => {
                 self.0.acknowledged.fetch_add(1, Ordering::Release);
             }
+            // The library holds at most 128 MiB, so no more comes back at once.
             Err((error, message)) => {
-                let mut kept = self.0.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() < KEPT {
-                    kept.push(Undelivered {
-                        topic: message.topic().to_owned(),
-                        payload: message.payload().unwrap_or_default().to_owned(),
-                        cause: error.rdkafka_error_code().map_or_else(|| error.to_string(), |c| c.to_string()),
-                    });
-                }
-                drop(kept);
+                self.0.keep(Undelivered {
+                    sequence,
+                    topic: message.topic().to_owned(),
+                    key: message.key().map(|key| String::from_utf8_lossy(key).into_owned()),
+                    payload: message.payload().unwrap_or_default().to_owned(),
+                    cause: error.rdkafka_error_code().map_or_else(|| error.to_string(), |c| c.to_string()),
+                });
                 self.0.failed.fetch_add(1, Ordering::Release);
             }
         }
@@ -95,7 +105,10 @@ struct Inner {
     producer: ThreadedProducer<Context>,
     reports: Arc<Reports>,
     sent: AtomicU64,
+    sequence: AtomicUsize,
     broker: String,
+    spool: Spool,
+    away: Duration,
 }
 
 impl Producer {
@@ -120,14 +133,23 @@ impl Producer {
             .set("partitioner", "murmur2_random")
             .create_with_context(Context(reports.clone()))
             .map_err(|e| failed("prepare a producer", &broker, &e))?;
-        Ok(Self(Arc::new(Inner { producer, reports, sent: AtomicU64::new(0), broker })))
+        Ok(Self(Arc::new(Inner {
+            producer,
+            reports,
+            sent: AtomicU64::new(0),
+            sequence: AtomicUsize::new(0),
+            broker,
+            spool: Spool::of(config),
+            away: config.away,
+        })))
     }
 
     /// Queues a record. While the queue is full it waits, and asks `give_up` now and then whether to go on.
     ///
     /// # Errors
     ///
-    /// Fails if the record is refused for good (`is_invalid` when it is too large), or when `give_up` says so.
+    /// Fails if the record is refused for good (`is_invalid` when it is too large), or when `give_up` says so; then the
+    /// record is among those that [`Producer::set_aside`] keeps.
     pub(crate) fn send(
         &self,
         topic: &str,
@@ -136,7 +158,8 @@ impl Producer {
         mut give_up: impl FnMut(Duration) -> bool,
     ) -> Result<()> {
         let full_since = Instant::now();
-        let mut record = BaseRecord::<str, [u8]>::to(topic).payload(payload);
+        let sequence = self.0.sequence.fetch_add(1, Ordering::Relaxed);
+        let mut record = BaseRecord::<str, [u8], usize>::with_opaque_to(topic, sequence).payload(payload);
         if let Some(key) = key {
             record = record.key(key);
         }
@@ -158,7 +181,10 @@ impl Producer {
                 return Err(failure.invalid());
             }
             if give_up(full_since.elapsed()) {
-                return Err(self.stuck("its queue stayed full"));
+                let cause = "its queue stayed full";
+                let (topic, key, payload) = (topic.to_owned(), key.map(str::to_owned), payload.to_owned());
+                self.0.reports.keep(Undelivered { sequence, topic, key, payload, cause: cause.to_owned() });
+                return Err(self.stuck(cause));
             }
             record = back;
             self.0.producer.poll(Duration::from_millis(50));
@@ -178,6 +204,55 @@ impl Producer {
     /// The messages given up since the last call.
     pub(crate) fn take_undelivered(&self) -> Vec<Undelivered> {
         std::mem::take(&mut *self.0.reports.undelivered.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives back messages taken by [`Producer::take_undelivered`] that nobody could deal with.
+    pub(crate) fn give_back(&self, messages: impl IntoIterator<Item = Undelivered>) {
+        messages.into_iter().for_each(|message| self.0.reports.keep(message));
+    }
+
+    /// Keeps in a file what Kafka has not taken, and adds to `error` how much and where.
+    pub(crate) fn set_aside(&self, error: Error) -> Error {
+        self.set_aside_beside(&[], error)
+    }
+
+    fn set_aside_beside(&self, in_file: &[Kept], error: Error) -> Error {
+        let way = match self.fatal() {
+            None => "start Kafka (the embedded one: `./spar services up`), then listen again: they are sent first",
+            Some(_) => "run the cell that makes the producer again, then listen again: they are sent first",
+        };
+        match self.0.set_aside(in_file).map(|kept| kept + in_file.len()) {
+            Ok(0) => error,
+            Ok(kept) => error.and(format!("{kept} messages are kept in {}", self.0.spool.folder().display())).next(way),
+            Err(e) => error.and(e),
+        }
+    }
+
+    /// Sends what earlier producers had to keep, and forgets it once Kafka has it; gives the number of messages.
+    ///
+    /// # Errors
+    ///
+    /// Fails if Kafka does not take them in time; they stay kept.
+    pub(crate) fn send_kept(&self) -> Result<usize> {
+        let Some((_lock, files)) = self.0.spool.open()? else {
+            return Ok(0);
+        };
+        let mut count = 0;
+        for file in files {
+            let kept = Spool::read(&file)?;
+            self.send_again(&kept).map_err(|error| self.set_aside_beside(&kept, error))?;
+            std::fs::remove_file(&file).map_err(|e| Error::path(&file, &e))?;
+            count += kept.len();
+        }
+        Ok(count)
+    }
+
+    fn send_again(&self, kept: &[Kept]) -> Result<()> {
+        let away = self.0.away;
+        for message in kept {
+            self.send(&message.topic, message.key.as_deref(), message.payload.as_bytes(), |waiting| waiting > away)?;
+        }
+        self.flush(away)
     }
 
     /// Waits until each message is acknowledged or given up, `limit` at most.
@@ -207,7 +282,7 @@ impl Producer {
 
     fn stuck(&self, cause: &str) -> Error {
         Error::cannot(format!("send to Kafka at {}", self.0.broker), cause)
-            .next("look at it with `./spar services status`, then run the cell again")
+            .next("start it (the embedded one: `./spar services up`), then run the cell again")
             .transient()
     }
 
@@ -223,11 +298,39 @@ impl fmt::Display for Producer {
     }
 }
 
+impl Inner {
+    /// Takes back what the library holds and writes it, with what failed before, to a file, but for what is `in_file`
+    /// already; gives the number of messages written.
+    fn set_aside(&self, in_file: &[Kept]) -> Result<usize> {
+        // Of a message on its way nobody knows whether Kafka has it. Sent again it is there twice, under one key, and
+        // the tables take it once.
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        let given_back = self.producer.flush(GIVE_BACK);
+        let mut messages =
+            std::mem::take(&mut *self.reports.undelivered.lock().unwrap_or_else(PoisonError::into_inner));
+        messages.sort_by_key(|message| message.sequence);
+        let there: HashSet<&[u8]> = in_file.iter().map(|kept| kept.payload.as_bytes()).collect();
+        messages.retain(|message| !there.contains(&*message.payload));
+        let count = messages.len();
+        if count > 0 {
+            self.spool.keep(&messages).map_err(|e| e.and(format!("{count} messages are lost")))?;
+        }
+        given_back.map(|()| count).map_err(|e| failed("take back the last messages", &self.broker, &e))
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         // The library would throw away what is queued; a bound, because the broker may be gone.
-        if self.producer.flush(FAREWELL).is_err() {
-            log::error!("{} messages were not acknowledged by {}", self.producer.in_flight_count(), self.broker);
+        let flushed = self.producer.flush(FAREWELL.min(self.away));
+        if flushed.is_err() || !self.reports.undelivered.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            match self.set_aside(&[]) {
+                Ok(kept) => say(format!(
+                    "Kafka n'a pas acquitté {kept} messages : ils sont gardés dans {} et partiront à la prochaine écoute.",
+                    self.spool.folder().display()
+                )),
+                Err(e) => say(format!("Kafka n'a pas acquitté les derniers messages : {e}")),
+            }
         }
     }
 }

@@ -1,154 +1,166 @@
-//! One way to open a connection: TLS where the URL demands it, UTC always, and a message a person can act on.
+//! One way to open a connection: bounded, TLS where the URL demands it, UTC always, and a message a person can act on.
 
+use super::address::{ACCEPT, Address};
+use super::tls;
 use crate::config::Secret;
 use crate::error::{Error, Result};
 use crate::runtime::runtime;
-use rustls_platform_verifier::BuilderVerifierExt;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_postgres::config::{Host, SslMode};
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Connection, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage};
+
+/// How long a server may take from the first byte to a session that is ready.
+const ANSWER: Duration = ACCEPT.saturating_add(Duration::from_secs(5));
+/// What helps against a full disk, which is told at any statement.
+const ROOM: &str = "make room on the disk of the database server, then do the same again";
+/// The oldest server that will do, as `server_version_num` counts.
+const OLDEST: u32 = 150_000;
 
 /// Connects; `database` replaces the one that the URL names.
 pub(crate) async fn connect(url: &Secret, database: Option<&str>) -> Result<Client> {
-    let mut settings = parse(url)?;
+    let mut address = Address::parse(url)?;
     if let Some(database) = database {
-        settings.dbname(database);
+        address.settings.dbname(database);
     }
-    match dial(&settings).await? {
-        Ok(client) => Ok(client),
-        Err(e) => Err(failed(&place(&settings), &e)),
-    }
+    dial(&address).await.map_err(|refusal| refusal.told(&address))
 }
 
 /// Connects, or gives nothing when the server has no such database.
 pub(crate) async fn connect_if_there(url: &Secret) -> Result<Option<Client>> {
-    let settings = parse(url)?;
-    match dial(&settings).await? {
+    let address = Address::parse(url)?;
+    match dial(&address).await {
         Ok(client) => Ok(Some(client)),
-        Err(e) if e.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
-        Err(e) => Err(failed(&place(&settings), &e)),
+        Err(Refusal::Theirs(e)) if e.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Ok(None),
+        Err(refusal) => Err(refusal.told(&address)),
     }
 }
 
-/// The outer error is ours (TLS), the inner one the server's.
-async fn dial(settings: &tokio_postgres::Config) -> Result<std::result::Result<Client, tokio_postgres::Error>> {
-    if settings.get_ssl_mode() == SslMode::Disable {
-        return Ok(settled(settings.connect(NoTls).await).await);
+/// Why there is no connection.
+enum Refusal {
+    Ours(Error),
+    Theirs(tokio_postgres::Error),
+    Silent,
+    TooOld(String),
+}
+
+impl From<tokio_postgres::Error> for Refusal {
+    fn from(e: tokio_postgres::Error) -> Self {
+        Self::Theirs(e)
     }
-    Ok(settled(settings.connect(tls()?).await).await)
+}
+
+async fn dial(address: &Address) -> std::result::Result<Client, Refusal> {
+    let settings = &address.settings;
+    let dialling = async {
+        let connector = match settings.get_ssl_mode() {
+            SslMode::Disable => None,
+            // A machine without any certificates still reaches a server that speaks no TLS.
+            SslMode::Prefer => tls::connector(address.roots.as_deref()).ok(),
+            _ => Some(tls::connector(address.roots.as_deref()).map_err(Refusal::Ours)?),
+        };
+        match connector {
+            Some(connector) => settled(settings.connect(connector).await?).await,
+            None => settled(settings.connect(NoTls).await?).await,
+        }
+    };
+    // The client's own limit ends with the TCP connection: a server that hangs accepts and says nothing.
+    timeout(ANSWER, dialling).await.unwrap_or(Err(Refusal::Silent))
 }
 
 /// Drives a new connection on the runtime and sets what every session wants.
-async fn settled<S, T>(
-    dialled: std::result::Result<(Client, Connection<S, T>), tokio_postgres::Error>,
-) -> std::result::Result<Client, tokio_postgres::Error>
+async fn settled<S, T>(dialled: (Client, Connection<S, T>)) -> std::result::Result<Client, Refusal>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (client, connection) = dialled?;
+    let (client, connection) = dialled;
     runtime().spawn(connection);
-    client
-        .batch_execute(
+    let answers = client
+        .simple_query(
             "SET TIME ZONE 'UTC'; SET idle_in_transaction_session_timeout = '30s'; \
-             SET lock_timeout = '10s'; SET statement_timeout = '60s'; SET client_min_messages = warning",
+             SET lock_timeout = '10s'; SET statement_timeout = '60s'; SET client_min_messages = warning; \
+             SELECT current_setting('server_version_num'), current_setting('server_version')",
         )
         .await?;
-    Ok(client)
+    let version = answers.iter().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => Some((row.get(0)?.parse::<u32>().ok()?, row.get(1)?.to_owned())),
+        _ => None,
+    });
+    match version {
+        Some((number, name)) if number < OLDEST => Err(Refusal::TooOld(name)),
+        _ => Ok(client),
+    }
 }
 
 /// The name of the database that the URL names.
 pub(crate) fn database_name(url: &Secret) -> Result<String> {
-    parse(url)?.get_dbname().map(str::to_owned).ok_or_else(|| {
-        Error::cannot("use DATABASE_URL", "it names no database").next("end it with /mastodon_data").invalid()
-    })
+    Ok(Address::parse(url)?.settings.get_dbname().unwrap_or_default().to_owned())
 }
 
 /// `host:port` of the server that the URL names.
 pub(crate) fn address(url: &Secret) -> Result<String> {
-    let settings = parse(url)?;
-    Ok(host_and_port(&settings))
+    Ok(Address::parse(url)?.host_and_port())
 }
 
-fn parse(url: &Secret) -> Result<tokio_postgres::Config> {
-    // The client knows `require`, and rustls always verifies: the stricter words mean the same here.
-    let text =
-        url.expose().replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
-    let mut settings: tokio_postgres::Config = text.parse().map_err(|_| {
-        // The client's own message may repeat a part of the URL, and so the password.
-        Error::cannot("use DATABASE_URL", "it is not a PostgreSQL URL")
-            .next("write it as postgres://user:password@host:5432/mastodon_data, special characters percent-encoded")
-            .invalid()
-    })?;
-    settings
-        .application_name("spar")
-        .connect_timeout(Duration::from_secs(10))
-        .keepalives_idle(Duration::from_secs(30))
-        .tcp_user_timeout(Duration::from_secs(60));
-    Ok(settings)
-}
-
-/// Who is asked, without the password.
-fn place(settings: &tokio_postgres::Config) -> String {
-    format!(
-        "PostgreSQL at {} (database {}, role {})",
-        host_and_port(settings),
-        settings.get_dbname().unwrap_or("?"),
-        settings.get_user().unwrap_or("?")
-    )
-}
-
-fn host_and_port(settings: &tokio_postgres::Config) -> String {
-    let host = match settings.get_hosts().first() {
-        Some(Host::Tcp(name)) => name.clone(),
-        #[cfg(unix)]
-        Some(Host::Unix(path)) => path.display().to_string(),
-        None => "?".into(),
-    };
-    let port = settings.get_ports().first().copied().unwrap_or(5432);
-    format!("{host}:{port}")
-}
-
-fn tls() -> Result<MakeRustlsConnect> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|b| b.with_platform_verifier())
-        .map_err(|e| Error::cannot("prepare TLS for PostgreSQL", e))?
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
-}
-
-fn failed(place: &str, e: &tokio_postgres::Error) -> Error {
-    let action = format!("connect to {place}");
-    match e.as_db_error() {
-        Some(db) => {
-            let code = db.code().code();
-            let mut error = Error::cannot(action, format!("{} ({code})", db.message()));
-            if code == "53100" {
-                error = error.next("make room on the disk of the database server, then do the same again");
+impl Refusal {
+    fn told(self, address: &Address) -> Error {
+        let action = format!("connect to {}", address.place());
+        let start = "start it (the embedded one: `./spar services up`), or correct DATABASE_URL";
+        match self {
+            Self::Ours(e) => e,
+            Self::Silent => {
+                Error::cannot(action, format!("it does not answer as PostgreSQL does in {} s", ANSWER.as_secs()))
+                    .next("check that DATABASE_URL names a PostgreSQL server, and that it does not hang")
+                    .transient()
             }
-            match code {
-                "28P01" | "28000" => error.next("check user and password in DATABASE_URL").refused(),
-                "3D000" => error.next("run partie2: it creates the database").invalid(),
-                "57P03" | "53300" => error.next("wait a moment and try again").transient(),
-                _ => error,
+            Self::TooOld(version) => {
+                Error::cannot(action, format!("its version is {version}")).next("use PostgreSQL 15 or newer").refused()
             }
-        }
-        None => {
-            let mut cause = e.to_string();
-            let mut source = std::error::Error::source(e);
-            while let Some(inner) = source {
-                cause = format!("{cause}: {inner}");
-                source = inner.source();
-            }
-            Error::cannot(action, cause).next("start it with `./spar services up`, or correct DATABASE_URL").transient()
+            Self::Theirs(e) => match e.as_db_error() {
+                Some(db) => refused(action, db.code().code(), db.message()),
+                None => {
+                    let cause = chain(&e);
+                    match tls::way_out(&cause) {
+                        Some(way) => Error::cannot(action, cause).next(way).refused(),
+                        None => Error::cannot(action, cause).next(start).transient(),
+                    }
+                }
+            },
         }
     }
+}
+
+/// The server's own refusal of a session.
+fn refused(action: String, code: &str, message: &str) -> Error {
+    let error = Error::cannot(action, format!("{message} ({code})"));
+    match code {
+        "28000" if message.contains("no encryption") => {
+            error.next("add ?sslmode=require to DATABASE_URL: the server wants TLS").refused()
+        }
+        "28000" if message.contains("pg_hba.conf") => {
+            error.next("let the server's pg_hba.conf admit this role from here").refused()
+        }
+        "28P01" | "28000" => error.next("check user and password in DATABASE_URL").refused(),
+        "42501" => error.next("grant the role CONNECT on the database").refused(),
+        "3D000" => error.next("run partie2: it creates the database").invalid(),
+        "53100" => error.next(ROOM),
+        _ if code.starts_with("57P") || code.starts_with("53") => error.next("wait a moment and try again").transient(),
+        _ => error.next("read the server's log"),
+    }
+}
+
+/// An error and its causes.
+fn chain(e: &tokio_postgres::Error) -> String {
+    let mut cause = e.to_string();
+    let mut source = std::error::Error::source(e);
+    while let Some(inner) = source {
+        cause = format!("{cause}: {inner}");
+        source = inner.source();
+    }
+    cause
 }
 
 /// A failed statement: what was tried, and the server's own words.
@@ -156,7 +168,10 @@ pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error
     match e.as_db_error() {
         Some(db) => {
             let code = db.code().code();
-            let error = Error::cannot(action, format!("{} ({code})", db.message()));
+            let mut error = Error::cannot(action, format!("{} ({code})", db.message()));
+            if code == "53100" {
+                error = error.next(ROOM);
+            }
             // Serialisation failures, deadlocks, locks, time limits, resources, shutdowns: the same statement may
             // succeed later.
             if matches!(code, "40001" | "40P01" | "55P03" | "57014" | "25P03")
@@ -165,10 +180,14 @@ pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error
                 || code.starts_with("08")
             {
                 error.transient()
+            } else if code == "42501" {
+                error.next("let the role own the database, or grant it what is missing")
             } else {
                 error
             }
         }
-        None => Error::cannot(action, e).next("check that PostgreSQL runs with `./spar services status`").transient(),
+        None => Error::cannot(action, chain(e))
+            .next("start PostgreSQL (the embedded one: `./spar services up`), then run the cell again")
+            .transient(),
     }
 }

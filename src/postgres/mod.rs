@@ -1,5 +1,6 @@
 //! PostgreSQL: the only place that names its client.
 
+mod address;
 mod aggregates;
 pub(crate) mod connect;
 mod copy;
@@ -7,6 +8,7 @@ pub(crate) mod ledger;
 pub(crate) mod probe;
 pub(crate) mod read;
 mod results;
+mod retry;
 mod rows;
 mod run;
 mod schema;
@@ -14,10 +16,12 @@ pub mod scoring;
 mod scoring_sql;
 mod sink;
 pub(crate) mod snapshot;
+mod tls;
 mod value;
 
 pub use sink::{Fault, Hook, Phases, Step};
 
+pub(crate) use retry::patiently;
 pub(crate) use schema::about;
 pub(crate) use sink::{Committed, Outcome, Sink, may_write};
 

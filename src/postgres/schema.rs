@@ -14,6 +14,7 @@ use polars::prelude::df;
 use sha2::{Digest, Sha256};
 use std::pin::pin;
 use std::time::SystemTime;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -262,9 +263,9 @@ async fn rebuild(tx: &Transaction<'_>, width: Width) -> Result<()> {
     ] {
         tx.batch_execute(&format!("DELETE FROM {table}")).await.map_err(failed("empty a table to count it again"))?;
         if !has_key(tx, table).await? {
-            tx.batch_execute(&format!("ALTER TABLE {table} {types}; ALTER TABLE {table} ADD PRIMARY KEY ({key})"))
-                .await
-                .map_err(failed("restore the key of windows or averages"))?;
+            let restored = failed("restore the key of windows or averages");
+            retype(tx, table, types).await.map_err(&restored)?;
+            tx.batch_execute(&format!("ALTER TABLE {table} ADD PRIMARY KEY ({key})")).await.map_err(&restored)?;
         }
     }
     let mut delta = Delta::new(width);
@@ -291,6 +292,18 @@ async fn rebuild(tx: &Transaction<'_>, width: Width) -> Result<()> {
     aggregates::write(&mut Run { tx, statements: &mut Statements::default() }, &delta)
         .await
         .map_err(failed("write windows and averages"))
+}
+
+/// Gives columns the types of the contract, unless a view of the user's shows them: then they stay as they are, and
+/// what is written fits in.
+async fn retype(tx: &Transaction<'_>, table: &str, types: &str) -> std::result::Result<(), tokio_postgres::Error> {
+    tx.batch_execute("SAVEPOINT types").await?;
+    match tx.batch_execute(&format!("ALTER TABLE {table} {types}")).await {
+        Err(e) if e.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) => {
+            tx.batch_execute("ROLLBACK TO SAVEPOINT types").await
+        }
+        done => done,
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

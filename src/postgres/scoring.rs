@@ -7,6 +7,7 @@
 
 use super::Store;
 use super::connect::statement_failed;
+use super::retry::patiently;
 use super::schema::ensure_tables;
 use super::scoring_sql::{Columns, NEW_TOOTS, complete_statement, record_statement};
 use crate::config::Config;
@@ -18,14 +19,10 @@ use crate::timestamp::Timestamp;
 use polars::prelude::df;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 use tokio_postgres::Client;
 
 /// A run scores at most so many toots; the rest is new at the next run.
 const MOST_TOOTS: i64 = 1_000_000;
-
-/// How often a transaction that met a deadlock or lost its connection is tried.
-const ATTEMPTS: u32 = 3;
 
 /// The database as partie4 sees it. The connection opens when it is needed, again after [`Scoring::close`] too.
 pub struct Scoring {
@@ -164,13 +161,14 @@ impl Scoring {
     /// Fails if the database refuses; then nothing was written, and the toots are still new.
     pub fn record(&self, scored: &Scored) -> Result<Recorded> {
         say("Stocke les résultats dans PostgreSQL (toots_sentiments)...");
-        let written = self.attempts(|| self.record_once(scored))?;
+        let now = Timestamp::now().to_string();
+        let written = patiently(self.config.away, || self.record_once(scored, &now))?;
         say("Résultats stockés avec succès.");
         Ok(Recorded { scored: scored.toots.len(), written })
     }
 
-    fn record_once(&self, scored: &Scored) -> Result<usize> {
-        let now = Timestamp::now().to_string();
+    /// Done twice with the same time, it counts what the first try wrote although its answer was lost.
+    fn record_once(&self, scored: &Scored, now: &String) -> Result<usize> {
         self.with(async |client| {
             let failed = |e: tokio_postgres::Error| statement_failed("record the sentiments", &e);
             let transaction = client.transaction().await.map_err(failed)?;
@@ -183,27 +181,12 @@ impl Scoring {
                     continue;
                 }
                 let columns = Columns::of(&toots);
-                let rows = transaction.query(&statement, &columns.parameters(&scored.model_version, &now)).await;
+                let rows = transaction.query(&statement, &columns.parameters(&scored.model_version, now)).await;
                 written += rows.map_err(failed)?.len();
             }
             transaction.commit().await.map_err(failed)?;
             Ok(written)
         })
-    }
-
-    /// Tries a transaction again after a deadlock or a lost connection: it writes all or nothing, and what it wrote
-    /// once it does not write twice.
-    fn attempts<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
-        let mut attempt = 1;
-        loop {
-            match work() {
-                Err(e) if e.is_transient() && attempt < ATTEMPTS => {
-                    std::thread::sleep(Duration::from_millis(100) * attempt);
-                    attempt += 1;
-                }
-                other => return other,
-            }
-        }
     }
 
     /// Makes sure that every scored toot is in the history, and says so.
@@ -216,7 +199,7 @@ impl Scoring {
     /// Fails if the database refuses.
     pub fn copy_history(&self) -> Result<Report> {
         say("Déplace les toots traités dans PostgreSQL (history_toots)...");
-        let (all, added) = self.attempts(|| {
+        let (all, added) = patiently(self.config.away, || {
             self.with(async |client| {
                 let failed = |e: tokio_postgres::Error| statement_failed("complete history_toots", &e);
                 let added = client.execute(&complete_statement(), &[]).await.map_err(failed)?;

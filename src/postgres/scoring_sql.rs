@@ -117,7 +117,7 @@ pub(super) fn record_statement(table: &str) -> String {
              p_negative = excluded.p_negative, p_neutral = excluded.p_neutral, p_positive = excluded.p_positive,
              probability = excluded.probability, model_version = excluded.model_version,
              scored_at = excluded.scored_at, edited_at = excluded.edited_at
-         WHERE old.edited_at IS DISTINCT FROM excluded.edited_at
+         WHERE old.edited_at IS DISTINCT FROM excluded.edited_at OR old.scored_at = excluded.scored_at
          RETURNING 1",
         toot.join(", ")
     )

@@ -2,6 +2,7 @@
 
 use super::connect::{self, statement_failed};
 use super::ledger::{self, Advance, Epochs, PIPELINE, Position, Truth};
+use super::retry::Patience;
 use super::run::{Run, Statements};
 use super::{aggregates, rows};
 use crate::config::Config;
@@ -15,8 +16,6 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// How often a batch is tried before the run fails.
-const ATTEMPTS: u32 = 8;
 /// How many progress rows are kept.
 const PROGRESS: i64 = 10_000;
 
@@ -185,11 +184,12 @@ impl Sink {
     pub fn commit(&mut self, batch: &Batch) -> Result<Outcome> {
         let began = Instant::now();
         let mut applied = None;
-        let mut attempt = 0;
+        let mut patience = Patience::new(self.config.away);
+        let mut retries = 0;
         loop {
             let trouble = block_on(self.attempt(batch, began, &mut applied)).err();
             let error = match trouble {
-                None => return Ok(self.done(batch, applied, attempt)),
+                None => return Ok(self.done(batch, applied, retries)),
                 Some(Trouble::Struck) => return Err(Error::cannot("go on", "a test stopped the run here")),
                 Some(Trouble::Cut) => Error::cannot("go on", "a test cut the connection").transient(),
                 Some(Trouble::Lost) => Error::cannot("move the ledger", "its row has changed").transient(),
@@ -198,19 +198,16 @@ impl Sink {
                 }
                 Some(Trouble::Sql(action, e)) => statement_failed(action, &e),
             };
-            attempt += 1;
-            if !error.is_transient() || attempt == ATTEMPTS {
-                return Err(error);
-            }
-            // Half a second at first, some thirty in all: longer than a restart of the server.
-            std::thread::sleep(pause(attempt));
-            match block_on(self.look_again(batch)) {
-                Ok(Truth::Applied) => return Ok(self.done(batch, applied, attempt)),
-                Ok(Truth::Behind) => return Ok(Outcome::Rewind),
-                Ok(Truth::Fenced { part, epoch }) => return Ok(Outcome::Fenced(self.fenced(part, epoch))),
-                Ok(Truth::NotApplied) => {}
-                Err(e) if e.is_transient() => {}
-                Err(e) => return Err(e),
+            patience.after(error)?;
+            retries += 1;
+            loop {
+                match block_on(self.look_again(batch)) {
+                    Ok(Truth::Applied) => return Ok(self.done(batch, applied, retries)),
+                    Ok(Truth::Behind) => return Ok(Outcome::Rewind),
+                    Ok(Truth::Fenced { part, epoch }) => return Ok(Outcome::Fenced(self.fenced(part, epoch))),
+                    Ok(Truth::NotApplied) => break,
+                    Err(e) => patience.after(e)?,
+                }
             }
         }
     }
@@ -306,16 +303,14 @@ impl Sink {
     ///
     /// Fails if the server refuses or stays away.
     pub fn close_idle(&mut self) -> Result<u64> {
-        let mut attempt = 0;
+        let mut patience = Patience::new(self.config.away);
         loop {
             match self.try_close_idle() {
-                Err(e) if e.is_transient() && attempt + 1 < ATTEMPTS => attempt += 1,
-                end => return end,
+                Err(e) => patience.after(e)?,
+                closed => return closed,
             }
-            std::thread::sleep(pause(attempt));
-            match block_on(self.reconnect()) {
-                Err(e) if !e.is_transient() => return Err(e),
-                _ => {}
+            while let Err(e) = block_on(self.reconnect()) {
+                patience.after(e)?;
             }
         }
     }
@@ -364,12 +359,6 @@ fn strike(hook: &Option<Hook>, step: Step) -> std::result::Result<(), Trouble> {
         Fault::Crash => Err(Trouble::Struck),
         Fault::Cut => Err(Trouble::Cut),
     }
-}
-
-fn pause(attempt: u32) -> Duration {
-    let base = 250u64 << attempt.min(5);
-    // Two workers that met once should not meet again at once.
-    Duration::from_millis(base + rand::random_range(0..base / 2))
 }
 
 /// Writes the toots of the batch; gives the books and what windows and averages change by.

@@ -1,12 +1,13 @@
 //! A topic and a database of one's own, and what the tests of partie2 ask of them.
 
 use crate::messages::Draft;
-use crate::support::{FreshDatabase, fresh_database, fresh_topic, query};
+use crate::support::{FreshDatabase, eventually, fresh_database, fresh_topic, query};
 use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::{Loader, Raw};
 use spar::pipeline::StreamReport;
 use spar::{Config, Pipeline, Result, Store, Until};
+use std::time::Duration;
 
 pub struct Desk {
     pub config: Config,
@@ -31,10 +32,19 @@ impl Desk {
 
     pub fn with_partitions(partitions: i32) -> Self {
         let database = fresh_database();
-        let mut config = database.clone();
+        let desk = Self::with_topic(database.clone(), partitions);
+        Self { _database: Some(database), ..desk }
+    }
+
+    /// On servers of the test's own, with a topic of its own.
+    pub fn with_topic(mut config: Config, partitions: i32) -> Self {
         config.topic = format!("{}_stream", fresh_topic("toots"));
-        let desk = Self { _database: Some(database), ..Self::on(config) };
+        let desk = Self::on(config);
         desk.loader.create_topic(&desk.config.topic, partitions).unwrap();
+        // A busy broker tells of a new topic a moment later.
+        eventually("the topic is known", Duration::from_secs(60), || {
+            spar::kafka::topic_info(&desk.config).is_ok_and(|info| info.partitions.len() == partitions as usize)
+        });
         desk
     }
 

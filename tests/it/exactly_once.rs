@@ -11,7 +11,7 @@ use std::time::Duration;
 const STEPS: [Step; 6] = [Step::Read, Step::Moved, Step::Stored, Step::Aggregated, Step::Written, Step::Committed];
 
 /// A little of everything, in two parts.
-fn story() -> (Vec<Draft>, Vec<Draft>) {
+pub fn story() -> (Vec<Draft>, Vec<Draft>) {
     let toot = |n: usize| {
         message(&n.to_string())
             .user(&format!("u{}", n % 5))
@@ -45,7 +45,7 @@ fn offsets(desk: &Desk) -> Vec<String> {
 }
 
 /// The tables of a run without any fault.
-fn clean_run() -> Vec<Vec<String>> {
+pub fn clean_run() -> Vec<Vec<String>> {
     let desk = Desk::new();
     let (first, second) = story();
     desk.send(&first);
@@ -209,10 +209,12 @@ fn a_background_job_reads_on_until_it_is_stopped() {
     let mut job = desk.pipeline().start().unwrap();
     desk.send(&first);
     crate::support::eventually("the job writes the first part", Duration::from_secs(60), || {
+        assert!(job.is_running(), "{}", job.status());
         desk.count("filtered_toots") == 80
     });
     desk.send(&second);
     crate::support::eventually("the job writes the second part", Duration::from_secs(60), || {
+        assert!(job.is_running(), "{}", job.status());
         desk.count("filtered_toots") == 160
     });
     assert!(job.status().text().contains("en cours"), "{}", job.status());

@@ -12,13 +12,17 @@ use std::collections::BTreeMap;
 
 /// Settings for a local server: its topic exists, and a token was obtained as a person would.
 pub fn config(server: &LocalServer, state: &tempfile::TempDir) -> Config {
+    config_on(Config { state: state.path().join("state"), ..support::config() }, server)
+}
+
+/// The same on other servers.
+pub fn config_on(base: Config, server: &LocalServer) -> Config {
     let mut config = Config {
         topic: support::fresh_topic("listen"),
-        state: state.path().join("state"),
         mastodon_url: Some(server.url.clone()),
         mastodon_control: Some(server.control.clone()),
         access_token: None,
-        ..support::config()
+        ..base
     };
     create_topic(&config).unwrap();
     let app = register_app(&config, &App::named("5SPARK")).unwrap();
@@ -123,6 +127,10 @@ fn a_token_that_is_revoked_while_listening_ends_the_run_with_a_clear_message() {
         client::get(&server.control, "/control/slice").json()["sent"].as_u64() > Some(0)
     });
     assert_eq!(client::post(&server.url, "/oauth/revoke", &fields).status, 200);
+    support::eventually("the job says why it ended", std::time::Duration::from_secs(20), || {
+        let status = job.status();
+        status.text().contains("terminé") && status.text().contains("jeton_access")
+    });
     let error = job.join().unwrap_err();
     assert!(error.is_refused() && error.to_string().contains("jeton_access"), "{error}");
     assert!(Mastodon::connect(&config).map(|_| ()).unwrap_err().is_refused());

@@ -39,7 +39,7 @@ fn put(config: &Config, table: &str, ids: &[&str]) {
 }
 
 /// A small model, trained once.
-fn model() -> &'static Trained {
+pub fn model() -> &'static Trained {
     static MODEL: OnceLock<Trained> = OnceLock::new();
     MODEL.get_or_init(|| {
         let home = tempfile::tempdir().unwrap();
@@ -55,7 +55,7 @@ fn model() -> &'static Trained {
     })
 }
 
-fn score(new: &NewToots) -> Scored {
+pub fn score(new: &NewToots) -> Scored {
     sentiment::score(model(), new)
 }
 
@@ -69,13 +69,13 @@ fn ids(new: &NewToots) -> Vec<&str> {
 }
 
 /// A session of its own, to hold a transaction open.
-struct Session {
+pub struct Session {
     runtime: Runtime,
     client: Client,
 }
 
 impl Session {
-    fn open(config: &Config) -> Self {
+    pub fn open(config: &Config) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let url = config.database_url().unwrap().expose().to_owned();
         let client = runtime.block_on(async {
@@ -86,13 +86,13 @@ impl Session {
         Self { runtime, client }
     }
 
-    fn run(&self, statements: &str) {
+    pub fn run(&self, statements: &str) {
         self.runtime.block_on(self.client.batch_execute(statements)).unwrap();
     }
 }
 
 /// Waits until some session of this database waits for a lock.
-fn until_someone_waits(config: &Config) {
+pub fn until_someone_waits(config: &Config) {
     let waiting =
         "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     support::eventually("a session waits for a lock", Duration::from_secs(20), || ask(config, waiting) != ["0"]);

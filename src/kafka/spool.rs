@@ -1,0 +1,86 @@
+//! Messages that Kafka did not take: kept in private files of the state folder, sent first by the next ingestion.
+
+use super::producer::Undelivered;
+use crate::config::{Config, write_private};
+use crate::error::{Error, Result};
+use crate::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The ending of a file of messages.
+const ENDING: &str = "jsonl";
+
+/// The folder of one source's undelivered messages.
+#[derive(Debug)]
+pub(super) struct Spool {
+    folder: PathBuf,
+}
+
+/// One message, as a line of a file holds it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub topic: String,
+    pub key: Option<String>,
+    /// Messages are JSON of our own making, so they are text.
+    pub payload: String,
+}
+
+impl Spool {
+    pub fn of(config: &Config) -> Self {
+        Self { folder: config.source_state().join("undelivered") }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes the messages to a file of their own, whole or not at all, and gives its path.
+    pub fn keep(&self, messages: &[Undelivered]) -> Result<PathBuf> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (at, n) = (Timestamp::now().as_micros(), NEXT.fetch_add(1, Ordering::Relaxed));
+        // The names sort by time: what was kept first is sent first.
+        let file = self.folder.join(format!("{at:020}-{}-{n}.{ENDING}", std::process::id()));
+        let mut text = Vec::new();
+        for message in messages {
+            let kept = Kept {
+                topic: message.topic.clone(),
+                key: message.key.clone(),
+                payload: String::from_utf8_lossy(&message.payload).into_owned(),
+            };
+            serde_json::to_writer(&mut text, &kept).map_err(|e| Error::cannot("write a message as JSON", e))?;
+            text.push(b'\n');
+        }
+        write_private(&file, &text)?;
+        Ok(file)
+    }
+
+    /// The files, oldest first, if nobody else is sending them; the lock lasts as long as the value.
+    pub fn open(&self) -> Result<Option<(File, Vec<PathBuf>)>> {
+        let cannot = |e: std::io::Error| Error::cannot(format!("read {}", self.folder.display()), e);
+        let mut files: Vec<PathBuf> = match fs::read_dir(&self.folder) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(cannot)?.flatten().map(|entry| entry.path()).collect(),
+        };
+        files.retain(|file| file.extension().is_some_and(|ending| ending == ENDING));
+        files.sort();
+        let lock = File::open(&self.folder).map_err(cannot)?;
+        Ok((!files.is_empty() && lock.try_lock().is_ok()).then_some((lock, files)))
+    }
+
+    /// The messages of a file; none when another process has sent and removed it meanwhile.
+    pub fn read(file: &Path) -> Result<Vec<Kept>> {
+        let action = || format!("read the kept messages of {}", file.display());
+        let text = match fs::read_to_string(file) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read.map_err(|e| Error::cannot(action(), e))?,
+        };
+        let line = |line: &str| {
+            serde_json::from_str(line)
+                .map_err(|e| Error::cannot(action(), e).next("move the file elsewhere, then run the cell again"))
+        };
+        text.lines().map(line).collect()
+    }
+}

@@ -1,0 +1,164 @@
+use crate::desk::Desk;
+use crate::listen::config_on;
+use crate::local::client;
+use crate::messages::{Draft, gone, message};
+use crate::support::{config, config_in, eventually};
+use spar::config::Secret;
+use spar::job::Control;
+use spar::kafka::{gaps_topic, tail, topic_info};
+use spar::local::{LocalSettings, start};
+use spar::{Config, Ingest, Journal, Mastodon, Pipeline, Producer, Timestamp, Until};
+use std::collections::HashSet;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Says to a child what it is; it is one of these very tests.
+const CHILD: &str = "SPAR_TEST_CHILD";
+
+/// Starts this test again as a process of its own, which a test may kill.
+fn child(test: &str, config: &Config, more: &[(&str, &str)]) -> Child {
+    let name = format!("faults::process_dies::{test}");
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", &name, "--nocapture"]).env(CHILD, test).env("KAFKA_TOPIC", &config.topic);
+    child.env("KAFKA_BOOTSTRAP_SERVERS", config.kafka().unwrap()).stdout(Stdio::null()).stderr(Stdio::null());
+    child.envs(more.iter().copied()).spawn().unwrap()
+}
+
+/// The settings that the parent gave.
+fn given() -> Config {
+    let env = |key: &str| std::env::var(key).ok();
+    let state = std::env::temp_dir().join("unused");
+    let mut config = config_in(&state, &[]);
+    config.topic = env("KAFKA_TOPIC").unwrap();
+    config.kafka = env("KAFKA_BOOTSTRAP_SERVERS");
+    config.database_url = env("DATABASE_URL").map(Secret::new);
+    config.mastodon_url = env("MASTODON_URL");
+    config.mastodon_control = env("MASTODON_CONTROL");
+    config.access_token = env("MASTODON_ACCESS_TOKEN").map(Secret::new);
+    config
+}
+
+fn signal(child: &mut Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    assert!(!child.wait().unwrap().success(), "it was still at work");
+}
+
+/// Enough for several batches: toots, edits, deletes, some late, in an order of their own.
+fn drafts() -> Vec<Draft> {
+    let toot = |n: usize| {
+        message(&n.to_string())
+            .user(&format!("u{}", n % 50))
+            .text(&"word ".repeat(n % 40 + 1))
+            .tags(&[["AI", "Rust", "ml"][n % 3]])
+            .at(&format!("2024-10-{:02}T{:02}:{:02}:00Z", 1 + n / 600, n / 25 % 24, n % 60))
+    };
+    (0..6000)
+        .map(|n| match n % 10 {
+            3 => toot(n - 3).text("edited").edited("2024-11-01T00:00:00Z"),
+            7 if n % 100 == 7 => gone(&(n - 5).to_string(), "delete"),
+            9 if n % 100 == 99 => toot(n).at("2024-09-30T00:00:00Z"),
+            _ => toot(n),
+        })
+        .collect()
+}
+
+#[test]
+fn partie2_killed_at_any_moment_leaves_the_tables_of_an_undisturbed_run() {
+    const NAME: &str = "partie2_killed_at_any_moment_leaves_the_tables_of_an_undisturbed_run";
+    if std::env::var(CHILD).is_ok() {
+        let config = given();
+        Pipeline::quiet(&config).unwrap().run_with(&Control::quiet(), Until::Stopped).unwrap();
+        return;
+    }
+    let drafts = drafts();
+    let (undisturbed, desk) = (Desk::new(), Desk::new());
+    undisturbed.send(&drafts);
+    let books = undisturbed.run().books;
+    assert!(books.late > 0 && books.edits > 0 && books.deletes > 0);
+    desk.send(&drafts);
+    let url = desk.config.database_url().unwrap().expose();
+    let (mut epochs, mut positions) = (0, Vec::new());
+    for n in 0..8u64 {
+        // First as soon as it has taken the topic over, then a little later each time.
+        let mut worker = child(NAME, &desk.config, &[("DATABASE_URL", url)]);
+        eventually("the worker takes over", Duration::from_secs(60), || {
+            let epoch = desk.query("SELECT coalesce(max(epoch), 0)::text FROM stream_partition")[0].parse().unwrap();
+            std::mem::replace(&mut epochs, epoch) < epoch
+        });
+        std::thread::sleep(Duration::from_millis(n * 80));
+        signal(&mut worker, ["-KILL", "-TERM"][n as usize % 2]);
+        positions.extend(desk.query("SELECT sum(next_offset)::text FROM stream_partition"));
+    }
+    let left = desk.run().books.read;
+    let found = desk.tables();
+    let expected = undisturbed.tables();
+    let lost = expected.iter().zip(&found).map(|(a, b)| a.iter().filter(|row| !b.contains(row)).count());
+    let lost: usize = lost.sum();
+    println!(
+        "partie2 killed {} times, at positions {positions:?}: {} records, {left} left for the last run, {lost} rows differ",
+        positions.len(),
+        drafts.len()
+    );
+    assert_eq!(found, expected);
+    desk.assert_consistent();
+    assert_eq!(desk.query("SELECT sum(next_offset)::text FROM stream_partition"), [drafts.len().to_string()]);
+}
+
+#[test]
+fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
+    const NAME: &str = "partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records";
+    let listen = |config: &Config| {
+        let mastodon = Mastodon::connect(config).unwrap();
+        let ingest = Ingest::new(config, &mastodon, &Producer::connect(config).unwrap(), Journal::default());
+        ingest.listen(Until::CaughtUp, &Control::quiet()).unwrap()
+    };
+    if std::env::var(CHILD).is_ok() {
+        listen(&given());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        LocalSettings { statuses: 3000, speed: Some(7.0 * 86_400.0 / 6.0), ..LocalSettings::new(folder.path()) };
+    let server = start(&settings).unwrap();
+    let config = config_on(Config { state: folder.path().join("state"), ..config() }, &server);
+    let records = || topic_info(&config).unwrap().records();
+    let mut kept: HashSet<String> = HashSet::new();
+    for how in ["-TERM", "-KILL"] {
+        let before = records();
+        let more = [
+            ("MASTODON_URL", server.url.as_str()),
+            ("MASTODON_CONTROL", server.control.as_str()),
+            ("MASTODON_ACCESS_TOKEN", config.access_token.as_ref().unwrap().expose()),
+        ];
+        let mut listener = child(NAME, &config, &more);
+        eventually("messages are in the topic", Duration::from_secs(60), || records() > before + 20);
+        signal(&mut listener, how);
+        let ended = Timestamp::now();
+        kept.extend(tail(&config, &config.topic, u32::MAX).unwrap().into_iter().filter_map(|r| r.key));
+        let standing = client::get(&server.control, "/control/slice").json();
+        assert_eq!(standing["state"], "running", "the listener was killed in the middle");
+
+        let report = listen(&config);
+        assert_eq!((report.sent, report.errors), (report.acknowledged, 0));
+        let gaps = tail(&config, &gaps_topic(&config.topic), u32::MAX).unwrap();
+        let gap: serde_json::Value = serde_json::from_slice(gaps.last().unwrap().value.as_ref().unwrap()).unwrap();
+        let at = |key: &str| gap[key].as_str().unwrap().parse::<Timestamp>().unwrap();
+        assert!(at("from") <= ended && ended <= at("to"), "{gap} around {ended}");
+        assert_eq!(gap["reason"], "nobody listened");
+        let now: HashSet<String> =
+            tail(&config, &config.topic, u32::MAX).unwrap().into_iter().filter_map(|r| r.key).collect();
+        let lost = kept.difference(&now).count();
+        let doubled = records() - versions(&config);
+        println!(
+            "partie1 stopped by {how}: {} records acknowledged, {lost} lost, {doubled} doubled, one gap",
+            kept.len()
+        );
+        assert_eq!((lost, doubled), (0, 0));
+    }
+}
+
+/// How many different messages the topic holds.
+fn versions(config: &Config) -> i64 {
+    let records = tail(config, &config.topic, u32::MAX).unwrap();
+    records.into_iter().map(|record| record.value).collect::<HashSet<_>>().len() as i64
+}
