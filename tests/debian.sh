@@ -8,7 +8,9 @@
 #
 # DEBIAN_SUITE   the release (trixie)
 # DEBIAN_FOLDER  where everything is put and kept (a temporary folder, removed at the end)
-# DEBIAN_BEGIN   a folder whose contents (target/, .spar/) are put into the clone first, to save compiling
+# DEBIAN_BEGIN   a folder whose contents (target/, .spar/) are put into the clone first, to save compiling while working on
+#                this script; cargo knows its packages by their path, so DEBIAN_CARGO then says where cargo kept its files
+#                when target/ was filled, and keeps them there inside too
 # DEBIAN_RUST    "rustup" fetches Rust as the README says; else this machine's Rust is linked into Debian's rustup, for where
 #                its download is out of reach
 set -eu
@@ -50,7 +52,7 @@ inside() {
     user=$1
     shift
     # shellcheck disable=SC2016 # the inner shell puts them in
-    ROOT=$root WHO=$user NETWORK=$network RUST=$rust unshare --mount --pid --fork --kill-child sh -c '
+    ROOT=$root WHO=$user NETWORK=$network RUST=$rust CARGO=${DEBIAN_CARGO:-} unshare --mount --pid --fork --kill-child sh -c '
         set -eu
         mount -t proc proc "$ROOT/proc"
         mount --rbind /dev "$ROOT/dev"
@@ -61,7 +63,7 @@ inside() {
         place=/root
         [ "$WHO" = root ] || place=/home/$WHO
         set -- /usr/bin/env -i HOME="$place" USER="$WHO" LANG=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive \
-            PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $NETWORK "$@"
+            PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $NETWORK ${CARGO:+CARGO_HOME=$CARGO} "$@"
         exec chroot --userspec="$WHO:$WHO" --groups="" "$ROOT" "$@"
     ' inside "$@" </dev/null
 }
@@ -82,6 +84,9 @@ mkdir "$root/home/person/spar"
 git -C "$home" archive HEAD | tar -x -C "$root/home/person/spar"
 [ -z "${DEBIAN_BEGIN:-}" ] || cp -a "$DEBIAN_BEGIN/." "$root/home/person/spar/"
 inside root chown -R person:person /home/person/spar
+if [ -n "${DEBIAN_CARGO:-}" ]; then
+    inside root sh -c "mkdir -p $DEBIAN_CARGO && chown person:person $DEBIAN_CARGO && chmod a+x $(dirname "$DEBIAN_CARGO")"
+fi
 
 line=$(sed -n 's/^sudo apt install //p' "$home/README.md" | head -n 1)
 [ -n "$line" ] || fail 'the README has no line that begins with: sudo apt install'
@@ -92,7 +97,7 @@ if [ ! -e "$root/furnished" ]; then
     cat "$folder/told"
     # Every package that it names must be in the README's line.
     # shellcheck disable=SC2013 # words are wanted
-    for package in $(sed -n 's/.*sudo apt-get install //p; s/.*sudo apt install //p' "$folder/told"); do
+    for package in $(sed -n 's/.*sudo apt-get install //p; s/.*sudo apt install //p' "$folder/told" | sed 's/&&.*//'); do
         case " $packages " in *" $package "*) ;; *) fail "the README's line lacks $package" ;; esac
     done
 

@@ -1,5 +1,6 @@
 //! One HTTP client per instance: bounded answers, and a token that never leaves its host.
 
+use super::backoff::random;
 use super::limit::asked_wait;
 use crate::config::Config;
 use crate::display::neutralise;
@@ -21,6 +22,8 @@ pub(super) const NO_MASTODON: &str = "check MASTODON_URL: this may be no Mastodo
 const LONGEST: usize = 4 << 20;
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
+/// About how long a server that stumbles is left alone.
+const STUMBLES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(900)];
 
 /// An answer that was read whole.
 pub(super) struct Answer {
@@ -114,22 +117,55 @@ pub(super) fn client(base: &Url, ours: bool) -> Result<Client> {
 
 /// Sends a request and reads its answer, whatever its status.
 pub(super) async fn answer(request: RequestBuilder, action: &str) -> Result<Answer> {
-    let response = request.timeout(ANSWER).send().await.map_err(|e| unreachable(action, &e))?;
+    once(request, action).await.map_err(|failed| failed.error)
+}
+
+/// The same for a request that changes nothing: a server that stumbles is asked three times. One that is not there, or
+/// takes its whole time, is not.
+pub(super) async fn patient(request: RequestBuilder, action: &str) -> Result<Answer> {
+    for wait in STUMBLES {
+        let Some(again) = request.try_clone() else { break };
+        match once(again, action).await {
+            Ok(Answer { status: 500 | 502..=504, .. }) => {}
+            Ok(answer) => return Ok(answer),
+            Err(Failed { stumbled: true, .. }) => {}
+            Err(Failed { error, .. }) => return Err(error),
+        }
+        tokio::time::sleep(wait.mul_f64(0.5 + random())).await;
+    }
+    answer(request, action).await
+}
+
+/// A request without an answer.
+struct Failed {
+    error: Error,
+    /// The server took the request and broke off.
+    stumbled: bool,
+}
+
+async fn once(request: RequestBuilder, action: &str) -> Result<Answer, Failed> {
+    let failed = |e: reqwest::Error| {
+        let error = unreachable(action, &e);
+        Failed { stumbled: error.is_transient() && !e.is_connect() && !e.is_timeout(), error }
+    };
+    let response = request.timeout(ANSWER).send().await.map_err(failed)?;
     let status = response.status().as_u16();
     if let Some(coding) = coding(&response) {
         let why = format!("it answered in the coding {coding:?}, which was not asked for");
-        return Err(Error::cannot(action, why).next(NO_MASTODON));
+        return Err(Failed { error: Error::cannot(action, why).next(NO_MASTODON), stumbled: false });
     }
     let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
     let wait = asked(&response);
-    let body = body(response).await.map_err(|e| unreachable(action, &e))?;
+    let body = body(response).await.map_err(failed)?;
     Ok(Answer { status, body, location, wait })
 }
 
 /// How long an answer asks to wait.
 pub(super) fn asked(response: &Response) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
-    asked_wait(header("x-ratelimit-reset"), header("retry-after"), header("date"), Timestamp::now())
+    // Every answer tells when the window ends; only who has used it up must wait for that.
+    let reset = (response.status().as_u16() == 429).then(|| header("x-ratelimit-reset")).flatten();
+    asked_wait(reset, header("retry-after"), header("date"), Timestamp::now())
 }
 
 /// The coding of an answer that is not plain: none is asked for, so none can be read.
@@ -165,18 +201,16 @@ pub(super) fn unreachable(action: &str, error: &reqwest::Error) -> Error {
     Error::cannot(action, chain(error)).next(next).transient()
 }
 
-fn bad_certificate(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        let tls = inner.downcast_ref::<rustls::Error>().or_else(|| {
-            inner.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).and_then(|e| e.downcast_ref())
-        });
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
-        }
-        source = inner.source();
+fn bad_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An error of IO hides what it wraps from its sources, and may wrap another of its kind.
+    let io = error.downcast_ref::<std::io::Error>();
+    match error.downcast_ref::<rustls::Error>() {
+        Some(tls) => matches!(tls, rustls::Error::InvalidCertificate(_)),
+        None => match io.and_then(std::io::Error::get_ref) {
+            Some(inner) => bad_certificate(inner),
+            None => error.source().is_some_and(bad_certificate),
+        },
     }
-    false
 }
 
 /// The error and its causes, without the address: it stands in the message already.

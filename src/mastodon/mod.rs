@@ -34,7 +34,7 @@ use crate::display::{Report, neutralise};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
 use feed::{Feed, feeds};
-use http::{NO_MASTODON, answer, client, is_ours, place, refused, safe_for_token};
+use http::{NO_MASTODON, client, is_ours, patient, place, refused, safe_for_token};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use std::fmt;
@@ -175,7 +175,7 @@ async fn discover(client: &Client, base: &Url) -> Result<(Instance, Url)> {
     let action = format!("ask {} about itself", place(base));
     let mut instance = Instance::default();
     for path in ["/api/v2/instance", "/api/v1/instance"] {
-        let answer = answer(client.get(join(base, path)?), &action).await?;
+        let answer = patient(client.get(join(base, path)?), &action).await?;
         match answer.status {
             200 => {
                 instance = Instance::read(&answer.json::<Value>("the instance's description")?);
@@ -188,14 +188,14 @@ async fn discover(client: &Client, base: &Url) -> Result<(Instance, Url)> {
     if let Some(streaming) = instance.streaming.clone() {
         return Ok((instance, streaming));
     }
-    let answer = answer(client.get(join(base, "/api/v1/streaming")?), &action).await?;
+    let answer = patient(client.get(join(base, "/api/v1/streaming")?), &action).await?;
     let moved = answer.location.as_deref().and_then(streaming_address).and_then(|url| join(&url, "/").ok());
     Ok((instance, moved.unwrap_or_else(|| base.clone())))
 }
 
 async fn health(client: &Client, streaming: &Url) -> Result<()> {
     let action = format!("reach the streaming server {}", place(streaming));
-    let answer = answer(client.get(join(streaming, "/api/v1/streaming/health")?), &action).await?;
+    let answer = patient(client.get(join(streaming, "/api/v1/streaming/health")?), &action).await?;
     match (answer.status, answer.body.trim()) {
         (200, "OK") => Ok(()),
         (200, _) => Err(Error::cannot(action, "its health check does not answer OK").next(NO_MASTODON)),
@@ -207,7 +207,7 @@ async fn health(client: &Client, streaming: &Url) -> Result<()> {
 async fn verify(client: &Client, base: &Url, token: &Secret) -> Result<Option<String>> {
     let action = format!("check the access token at {}", place(base));
     let url = join(base, "/api/v1/accounts/verify_credentials")?;
-    let answer = answer(client.get(url).bearer_auth(token.expose()), &action).await?;
+    let answer = patient(client.get(url).bearer_auth(token.expose()), &action).await?;
     match answer.status {
         200 => {
             let account: Value = answer.json("the token's account")?;

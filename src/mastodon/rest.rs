@@ -1,7 +1,7 @@
 //! The timelines over REST, one page at a time.
 
 use super::Mastodon;
-use super::http::{answer, refused};
+use super::http::{patient, refused};
 use crate::error::Result;
 use crate::runtime::block_on;
 use crate::toot::Status;
@@ -21,7 +21,7 @@ impl Mastodon {
         if let Some(id) = min_id {
             request = request.query(&[("min_id", id)]);
         }
-        let answer = block_on(answer(request, &action))?;
+        let answer = block_on(patient(request, &action))?;
         match answer.status {
             200 => answer.json("the public timeline"),
             _ => Err(refused(&action, &answer)),

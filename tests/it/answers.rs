@@ -1,15 +1,12 @@
 //! Every kind of answer that a server or what stands before it may give, and what becomes of it: on the stream, and on
 //! the way to it.
 
-use crate::ingest::{TOKEN, config_for, opened, patience, status, streaming, update};
+use crate::ingest::{TOKEN, config_for, opened, patience, streaming, update};
 use crate::stand_in::{StandIn, Step, chunk, healthy, json, last_chunk, reply, reply_with};
-use crate::support::{self, eventually};
+use crate::support;
 use serde_json::json;
-use spar::job::Control;
-use spar::mastodon::{Incoming, Mastodon, Patience, asked_wait};
-use spar::{Config, Ingest, Journal, Producer, Timestamp, Until};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use spar::Timestamp;
+use spar::mastodon::{Incoming, Mastodon, asked_wait};
 use std::time::{Duration, Instant};
 
 /// What becomes of a stream.
@@ -193,6 +190,34 @@ fn each_answer_to_the_request_for_a_stream_has_its_outcome() {
     println!("{tried} answers: {stopped} stop with a sentence, {reopened} are tried again with a gap; lost 0");
 }
 
+/// Connects to a server that answers so on one path.
+fn ends_in_a_sentence(path: &'static str, name: &str, answer: Vec<Step>) {
+    let server = StandIn::start(move |request| {
+        if request.path == path { answer.clone() } else { healthy(request).unwrap_or_else(|| error(404, "no")) }
+    });
+    let config = config_for(&server, support::config());
+    let error = match Mastodon::connect(&config) {
+        Err(error) => error,
+        // An old server without this path is asked by its older one, which the stand-in lacks too.
+        Ok(_) => return assert_eq!((path, name), ("/api/v2/instance", "404")),
+    };
+    let text = error.to_string();
+    println!("{path} {name}: {text}");
+    assert!(text.starts_with("cannot ") && text.contains("; "), "{path} {name}: {text}");
+    assert!(!text.contains('\n') && text.len() < 700 && !text.contains(TOKEN), "{path} {name}: {text}");
+    let later = ["429", "500", "502", "503", "close", "reset", "no HTTP"].contains(&name);
+    assert_eq!(error.is_transient(), later, "{path} {name}: {text}");
+    let hint = match name {
+        "401" => "jeton_access",
+        "403" => "scopes",
+        "302" => "elsewhere.example",
+        "HTML" | "404" | "410" | "gzip" => "MASTODON_URL",
+        "429" => " s and try again",
+        _ => "cannot",
+    };
+    assert!(text.contains(hint), "{path} {name}: {text}");
+}
+
 #[test]
 fn each_answer_on_the_way_to_a_stream_ends_in_a_sentence() {
     // What may help later, what cannot, and what the reader must change.
@@ -215,41 +240,45 @@ fn each_answer_on_the_way_to_a_stream_ends_in_a_sentence() {
         ("no HTTP", bytes("220 mail ready\r\n\r\n")),
     ];
     let paths = ["/api/v2/instance", "/api/v1/streaming/health", "/api/v1/accounts/verify_credentials"];
-    let mut tried = 0;
-    for path in paths {
-        for (name, answer) in &answers {
-            let given = answer.clone();
-            let server = StandIn::start(move |request| {
-                if request.path == path { given.clone() } else { healthy(request).unwrap_or_else(|| error(404, "no")) }
-            });
-            let config = config_for(&server, support::config());
-            tried += 1;
-            let error = match Mastodon::connect(&config) {
-                Err(error) => error,
-                // An old server without this path is asked by its older one, which the stand-in lacks too.
-                Ok(_) => {
-                    assert_eq!((path, *name), ("/api/v2/instance", "404"));
-                    continue;
-                }
-            };
-            let text = error.to_string();
-            println!("{path} {name}: {text}");
-            assert!(text.starts_with("cannot ") && text.contains("; "), "{path} {name}: {text}");
-            assert!(!text.contains('\n') && text.len() < 700 && !text.contains(TOKEN), "{path} {name}: {text}");
-            let later = ["429", "500", "502", "503", "close", "reset", "no HTTP"].contains(name);
-            assert_eq!(error.is_transient(), later, "{path} {name}: {text}");
-            let hint = match *name {
-                "401" => "jeton_access",
-                "403" => "scopes",
-                "302" => "elsewhere.example",
-                "HTML" | "404" | "410" | "gzip" => "MASTODON_URL",
-                "429" => " s and try again",
-                _ => "cannot",
-            };
-            assert!(text.contains(hint), "{path} {name}: {text}");
+    let tried = paths.len() * answers.len();
+    // Some are asked three times, with a pause: together they take as long as the slowest.
+    std::thread::scope(|scope| {
+        for path in paths {
+            for (name, answer) in &answers {
+                scope.spawn(move || ends_in_a_sentence(path, name, answer.clone()));
+            }
         }
-    }
+    });
     println!("{tried} answers on the way to a stream: each ends in one sentence");
+}
+
+#[test]
+fn a_server_that_stumbles_on_the_way_is_asked_again_and_one_that_is_not_there_is_not() {
+    let stumbles = [
+        error(500, "oops"),
+        reply(502, "text/html", "<p>proxy</p>"),
+        reply(503, "", ""),
+        Vec::new(),
+        vec![Step::Reset],
+    ];
+    for stumble in stumbles {
+        // Each path stumbles twice, then answers.
+        let asked = std::sync::Mutex::new(std::collections::HashMap::<String, u32>::new());
+        let server = StandIn::start(move |request| {
+            let times = *asked.lock().unwrap().entry(request.path.clone()).and_modify(|n| *n += 1).or_insert(1);
+            if times < 3 { stumble.clone() } else { healthy(request).unwrap() }
+        });
+        Mastodon::connect(&config_for(&server, support::config())).unwrap();
+        assert_eq!(server.asked("/api/v2/instance").len(), 3);
+    }
+    let server = StandIn::start(|_| reply(503, "text/html", ""));
+    assert!(Mastodon::connect(&config_for(&server, support::config())).map(|_| ()).unwrap_err().is_transient());
+    assert_eq!(server.asked("/api/v2/instance").len(), 3, "and then no more");
+    let config = config_for(&server, support::config());
+    drop(server);
+    let started = Instant::now();
+    assert!(Mastodon::connect(&config).map(|_| ()).unwrap_err().is_transient());
+    assert!(started.elapsed() < Duration::from_secs(5), "a closed port is told at once");
 }
 
 #[test]
@@ -277,157 +306,4 @@ fn a_wait_that_the_server_asks_for_is_counted_by_its_clock_and_never_passes_a_qu
     for (reset, retry_after, date, now, wanted) in cases {
         assert_eq!(seconds(asked_wait(reset, retry_after, date, now)), wanted, "{reset:?} {retry_after:?} {date:?}");
     }
-}
-
-/// How many streams were asked for within `time`, by a client that keeps to its usual limits.
-fn attempts(server: &StandIn, config: &Config, time: Duration) -> usize {
-    let mastodon = Mastodon::connect_with(config, Patience::default()).unwrap();
-    let started = Instant::now();
-    for item in mastodon.stream().unwrap() {
-        assert!(item.is_ok(), "{item:?}");
-        if started.elapsed() > time {
-            break;
-        }
-    }
-    ["public", "hashtag"].map(|feed| server.asked(&format!("/api/v1/streaming/{feed}")).len()).iter().sum()
-}
-
-#[test]
-fn no_more_than_one_reconnection_a_second_reaches_a_server_that_closes_every_stream() {
-    let time = Duration::from_millis(3500);
-    // With an event each time, which would reset the waits to the shortest.
-    let server = streaming(vec![opened(update(1).into_iter().chain([last_chunk()]))]);
-    let alone = attempts(&server, &config_for(&server, support::config()), time);
-    let server = StandIn::start(|request| healthy(request).unwrap_or_else(|| opened([last_chunk()])));
-    let hashtags = ["ai", "nlp", "mlops", "gpt4", "robotics", "openai"].map(str::to_owned).to_vec();
-    let together = attempts(&server, &Config { hashtags, ..config_for(&server, support::config()) }, time);
-    println!("in {time:?}: {alone} connections of one stream, {together} of six");
-    assert!((2..=4).contains(&alone), "{alone}");
-    assert!((7..=6 + 4).contains(&together), "{together}");
-}
-
-#[test]
-fn a_stream_that_moved_is_found_where_the_instance_says_it_is_now() {
-    for answer in [error(404, "Not Found"), redirect(301, "https://elsewhere.example/")] {
-        let new = streaming(vec![opened(update(2).into_iter().chain([Step::Stall]))]);
-        let old = StandIn::start({
-            let connections = AtomicUsize::new(0);
-            move |request| {
-                healthy(request).unwrap_or_else(|| match connections.fetch_add(1, Ordering::SeqCst) {
-                    0 => opened(update(1).into_iter().chain([last_chunk()])),
-                    _ => answer.clone(),
-                })
-            }
-        });
-        let (asked, places) = (AtomicUsize::new(0), [old.url.clone(), new.url.clone()]);
-        let main = StandIn::start(move |request| match request.path.as_str() {
-            "/api/v2/instance" => {
-                let place = &places[asked.fetch_add(1, Ordering::SeqCst).min(1)];
-                json(200, json!({"version": "4.6.5", "configuration": {"urls": {"streaming": place}}}))
-            }
-            _ => healthy(request).unwrap(),
-        });
-        let config = config_for(&main, support::config());
-        let mastodon = Mastodon::connect_with(&config, patience()).unwrap();
-        let mut gaps = 0;
-        let ids: Vec<String> = mastodon
-            .stream()
-            .unwrap()
-            .map(Result::unwrap)
-            .filter_map(|item| {
-                gaps += usize::from(matches!(item, Incoming::Gap(_)));
-                match item {
-                    Incoming::Event { data, .. } => Some(
-                        serde_json::from_str::<serde_json::Value>(&data).unwrap()["id"].as_str().unwrap().to_owned(),
-                    ),
-                    _ => None,
-                }
-            })
-            .take(2)
-            .collect();
-        assert_eq!((ids, gaps), (vec!["1".to_owned(), "2".to_owned()], 1));
-        assert_eq!(old.asked("/api/v1/streaming/public").len(), 2);
-    }
-}
-
-#[test]
-fn a_token_does_not_follow_a_stream_to_plain_http_on_another_machine() {
-    let connections = AtomicUsize::new(0);
-    let server = StandIn::start(move |request| match request.path.as_str() {
-        "/api/v2/instance" => {
-            let moved = connections.fetch_add(1, Ordering::SeqCst) > 0;
-            let place = if moved { json!("ws://streaming.example") } else { json!(null) };
-            json(200, json!({"version": "4.6.5", "configuration": {"urls": {"streaming": place}}}))
-        }
-        _ => healthy(request).unwrap_or_else(|| error(404, "Not Found")),
-    });
-    let config = config_for(&server, support::config());
-    let mastodon = Mastodon::connect_with(&config, patience()).unwrap();
-    let error = mastodon.stream().unwrap().find_map(Result::err).unwrap();
-    assert!(error.is_invalid() && error.to_string().contains("plain http"), "{error}");
-}
-
-#[test]
-fn heartbeats_and_deletes_without_a_toot_are_a_warning_of_their_own_until_a_toot_comes() {
-    let speaks = Arc::new(AtomicBool::new(false));
-    let deletes =
-        (1..=20).flat_map(|id| [chunk("event: delete\n"), chunk(&format!("data: {id}\n\n")), chunk(":thump\n\n")]);
-    let events = deletes.chain([Step::Hold(speaks.clone())]).chain(update(30)).chain([Step::Stall]);
-    let server = streaming(vec![opened(events)]);
-    let config = Config { quiet: Duration::from_millis(500), ..config_for(&server, crate::ingest::config(1)) };
-    // Heartbeats keep it open.
-    let patience = Patience { tick: Duration::from_millis(20), ..Patience::default() };
-    let mastodon = Mastodon::connect_with(&config, patience).unwrap();
-    let ingest = Ingest::new(&config, &mastodon, &Producer::connect(&config).unwrap(), Journal::default());
-    let mut job = ingest.start().unwrap();
-    let limit = Duration::from_secs(20);
-    let is_quiet = |text: &str| text.lines().next().unwrap().contains("muet");
-    eventually("the job's state says that the stream is silent", limit, || is_quiet(job.status().text()));
-    assert!(job.status().text().contains("Attention"), "{}", job.status());
-    speaks.store(true, Ordering::SeqCst);
-    eventually("the state is good again", limit, || !is_quiet(job.status().text()));
-    let report = job.stop().unwrap();
-    assert!(report.text().contains("supprimés 20"), "{report}");
-
-    let ingest = Ingest::new(&config, &mastodon, &Producer::connect(&config).unwrap(), Journal::default());
-    let control = Control::quiet();
-    let report = ingest.listen(Until::Elapsed(Duration::from_millis(200)), &control).unwrap();
-    assert_eq!(report.silences, 0, "a short run is no silence");
-    let server = streaming(vec![opened([chunk(":thump\n\n"), Step::Stall])]);
-    let config = Config { quiet: Duration::from_millis(300), ..config_for(&server, config) };
-    let mastodon = Mastodon::connect_with(&config, patience).unwrap();
-    let ingest = Ingest::new(&config, &mastodon, &Producer::connect(&config).unwrap(), Journal::default());
-    let report = ingest.listen(Until::Elapsed(Duration::from_secs(1)), &control).unwrap();
-    assert_eq!((report.silences, report.received), (1, 0));
-    assert!(report.table().unwrap().to_string().contains("silences"));
-    assert!(control.lines().iter().any(|line| line.contains("muet")), "{:?}", control.lines());
-}
-
-#[test]
-fn poison_on_the_stream_is_kept_apart_and_the_stream_goes_on() {
-    let long = format!("event: update\ndata: {}\n\n", "x".repeat(3 << 20));
-    let flood = ":\n".repeat(200_000);
-    let odd = |text: &str| Step::Bytes([format!("{:x}\r\n", text.len()).as_bytes(), text.as_bytes(), b"\r\n"].concat());
-    let not_utf8 = Step::Bytes([b"17\r\nevent: update\ndata: \xff\n\n\r\n".as_slice()].concat());
-    let poison = vec![
-        odd("event: update\ndata: {not json\n\n"),
-        odd("event: update\ndata: undefined\n\n"),
-        odd(&long),
-        not_utf8,
-        odd("event: filters_changed\ndata: undefined\n\n"),
-        odd("event: notifications_merged\ndata: 1\n\n"),
-        odd("event: from.the.future\ndata: {\"x\": 1}\n\n"),
-        odd("event: delete\ndata: 01J9ZZZZZZZZZZZZZZZZZZZZZZ\n\n"),
-        odd(&flood),
-        odd(&format!("event: update\r\ndata: {}\r\n\r\n", status(1, "#AI"))),
-        odd(&format!("event: update\rdata:{}\r\r", status(2, "#AI"))),
-        odd(&format!("id: 3\nretry: 1\nevent: nothing\nevent: update\nhm\ndata: {}\n\n", status(3, "#AI"))),
-    ];
-    let server = streaming(vec![opened(poison.into_iter().chain([Step::Stall]))]);
-    let config = config_for(&server, crate::ingest::config(1));
-    let mastodon = Mastodon::connect_with(&config, Patience::default()).unwrap();
-    let ingest = Ingest::new(&config, &mastodon, &Producer::connect(&config).unwrap(), Journal::default());
-    let report = ingest.listen(Until::Toots(11), &Control::quiet()).unwrap();
-    assert_eq!((report.kept, report.deleted, report.other, report.errors, report.gaps), (3, 1, 3, 4, 0));
-    println!("11 events, 4 of them poison and kept, 3 unknown; lost 0");
 }

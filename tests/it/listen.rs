@@ -127,6 +127,10 @@ fn a_token_that_is_revoked_while_listening_ends_the_run_with_a_clear_message() {
         client::get(&server.control, "/control/slice").json()["sent"].as_u64() > Some(0)
     });
     assert_eq!(client::post(&server.url, "/oauth/revoke", &fields).status, 200);
+    support::eventually("the job says why it ended", std::time::Duration::from_secs(20), || {
+        let status = job.status();
+        status.text().contains("terminé") && status.text().contains("jeton_access")
+    });
     let error = job.join().unwrap_err();
     assert!(error.is_refused() && error.to_string().contains("jeton_access"), "{error}");
     assert!(Mastodon::connect(&config).map(|_| ()).unwrap_err().is_refused());

@@ -93,10 +93,16 @@ fn an_empty_machine_is_told_all_that_it_lacks_with_the_lines_of_its_system() {
         "sudo apt-get install python3 python3-venv",
         "sudo apt-get install gcc libc6-dev",
         "sudo apt-get install make",
+        "sudo apt-get install rustup && rustup default stable",
     ];
-    let fedora = ["sudo dnf install python3", "sudo dnf install gcc glibc-devel", "sudo dnf install make"];
-    let mac = ["brew install python", "xcode-select --install"];
-    let everywhere = ["rustup update stable"];
+    let fedora = [
+        "sudo dnf install python3",
+        "sudo dnf install gcc glibc-devel",
+        "sudo dnf install make",
+        "sudo dnf install rustup && rustup-init -y",
+    ];
+    let mac = ["brew install python", "xcode-select --install", "brew install rustup && rustup default stable"];
+    let everywhere = ["rust-lang.org describes the installer"];
 
     let machine = Machine::bare();
     machine.script("apt-get", "");
@@ -120,11 +126,12 @@ type Break = fn(&Machine);
 
 #[test]
 fn each_missing_or_old_thing_is_named_alone() {
-    let cases: [(&str, Break, &str); 7] = [
+    let cases: [(&str, Break, &str); 8] = [
         ("no C compiler", |m| _ = m.without("cc"), "\n  a C compiler\n"),
         ("no make", |m| _ = m.without("make"), "\n  make\n"),
         ("no cargo", |m| _ = m.without("cargo"), "\n  Rust 1.95 or newer\n"),
         ("old Rust", |m| _ = m.script("rustc", "echo 'rustc 1.94.1 (0000000 2026-01-01)'"), "(this is 1.94.1)"),
+        ("old Rust, with rustup", outdated, "rustup update stable && rustup default stable\n"),
         ("no Python", |m| _ = m.without("python3"), "\n  Python 3.10 or newer, with venv\n"),
         ("old Python", |m| _ = m.script("python3", "echo 3.9.18"), "(this is 3.9.18); set PYTHON to another"),
         ("Python without venv", without_venv, "\n  the venv module of Python\n"),
@@ -138,6 +145,12 @@ fn each_missing_or_old_thing_is_named_alone() {
         assert_eq!(installs, 1, "{case}: one thing is missing");
     }
     println!("{} machines that lack one thing: each was told which", cases.len());
+}
+
+/// A toolchain that rustup can bring up to date.
+fn outdated(machine: &Machine) {
+    machine.script("rustup", "");
+    machine.script("rustc", "echo 'rustc 1.94.1 (0000000 2026-01-01)'");
 }
 
 /// Debian's Python before `python3-venv` is installed.
