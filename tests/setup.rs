@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::{command, eventually, home};
-use tools::{STEPS, Tools};
+use tools::Tools;
 
 /// A set-up into these tools; what compilers write goes beside them.
 fn set_up(tools: &Tools) -> Command {
@@ -40,21 +40,44 @@ fn is_under_way(step: &str, tools: &Path) -> bool {
 }
 
 #[test]
-fn each_step_that_is_killed_in_its_middle_is_completed_by_the_next_set_up() {
-    for (step, _) in STEPS {
-        let tools = Tools::without(step);
-        let mut first = set_up(&tools).spawn().unwrap();
-        eventually(step, Duration::from_secs(300), || is_under_way(step, tools.path()));
-        first.kill().unwrap();
-        first.wait().unwrap();
-        assert!(!tools.stamp(step).exists(), "{step}: killed too late");
+fn a_killed_python_environment_is_completed() {
+    is_completed("python");
+}
 
-        let began = Instant::now();
-        assert!(set_up(&tools).status().unwrap().success(), "{step}");
-        println!("{step}: killed, then completed in {:.0} s", began.elapsed().as_secs_f64());
-        let stamp = |of: &Path| fs::read_to_string(of).unwrap();
-        assert_eq!(stamp(&tools.stamp(step)), stamp(&tools::real().join("stamps").join(step)), "{step}");
-        let again = set_up(&tools).output().unwrap();
-        assert!(again.status.success() && again.stderr.is_empty(), "{step} is done, and nothing is left to do");
-    }
+#[test]
+fn a_killed_build_of_the_kernel_is_completed() {
+    is_completed("evcxr");
+}
+
+#[test]
+fn a_killed_fetch_of_the_rust_packages_is_completed() {
+    is_completed("packages");
+}
+
+#[test]
+fn a_killed_fetch_of_kafka_is_completed() {
+    is_completed("kafka");
+}
+
+#[test]
+fn a_killed_fetch_of_the_training_set_is_completed() {
+    is_completed("training");
+}
+
+/// Kills the step in its middle, and lets the next set-up do it.
+fn is_completed(step: &str) {
+    let tools = Tools::without(step);
+    let mut first = set_up(&tools).spawn().unwrap();
+    eventually(step, Duration::from_secs(300), || is_under_way(step, tools.path()));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(!tools.stamp(step).exists(), "killed too late");
+
+    let began = Instant::now();
+    assert!(set_up(&tools).status().unwrap().success());
+    println!("{step}: killed, then completed in {:.0} s", began.elapsed().as_secs_f64());
+    let stamp = |of: &Path| fs::read_to_string(of).unwrap();
+    assert_eq!(stamp(&tools.stamp(step)), stamp(&tools::real().join("stamps").join(step)));
+    let again = set_up(&tools).output().unwrap();
+    assert!(again.status.success() && again.stderr.is_empty(), "it is done, and nothing is left to do");
 }

@@ -14,6 +14,8 @@ use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage};
 
 /// How long a server may take from the first byte to a session that is ready.
 const ANSWER: Duration = ACCEPT.saturating_add(Duration::from_secs(5));
+/// What helps against a full disk, which is told at any statement.
+const ROOM: &str = "make room on the disk of the database server, then do the same again";
 /// The oldest server that will do, as `server_version_num` counts.
 const OLDEST: u32 = 150_000;
 
@@ -144,7 +146,7 @@ fn refused(action: String, code: &str, message: &str) -> Error {
         "28P01" | "28000" => error.next("check user and password in DATABASE_URL").refused(),
         "42501" => error.next("grant the role CONNECT on the database").refused(),
         "3D000" => error.next("run partie2: it creates the database").invalid(),
-        "53100" => error.next("make room on the disk of the database server, then do the same again"),
+        "53100" => error.next(ROOM),
         _ if code.starts_with("57P") || code.starts_with("53") => error.next("wait a moment and try again").transient(),
         _ => error.next("read the server's log"),
     }
@@ -166,7 +168,10 @@ pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error
     match e.as_db_error() {
         Some(db) => {
             let code = db.code().code();
-            let error = Error::cannot(action, format!("{} ({code})", db.message()));
+            let mut error = Error::cannot(action, format!("{} ({code})", db.message()));
+            if code == "53100" {
+                error = error.next(ROOM);
+            }
             // Serialisation failures, deadlocks, locks, time limits, resources, shutdowns: the same statement may
             // succeed later.
             if matches!(code, "40001" | "40P01" | "55P03" | "57014" | "25P03")

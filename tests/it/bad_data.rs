@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use spar::job::Control;
 use spar::kafka::Raw;
 use spar::stream::{Books, Record, Stream, merge};
-use spar::{Pipeline, Store, Timestamp, Until};
+use spar::{Charts, Config, History, Pipeline, Question, Scope, Store, Timestamp, Until};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SEED: u64 = 20_241_010;
@@ -197,6 +197,9 @@ fn a_mixture_of_every_kind_of_bad_record_loses_and_doubles_no_good_toot_in_any_b
         let alone = "SELECT toot_id FROM late_toots WHERE toot_id !~ '^9[0-9]{2}[0-9]{5}$'";
         assert_eq!(set(rows(alone)), expected.late);
         consistent(url);
+        if Some(&most) == sizes.last() {
+            later_parts_agree(&database);
+        }
         let now = Desk::tables_of(url);
         assert_eq!(*tables.get_or_insert_with(|| now.clone()), now, "batches of {most}");
     }
@@ -210,6 +213,33 @@ fn a_mixture_of_every_kind_of_bad_record_loses_and_doubles_no_good_toot_in_any_b
         expected.quarantined.len(),
         expected.late.len()
     );
+}
+
+/// partie3 and partie5 on what came of the mixture: years from 1 to 9999, tags of any length, authors without a name.
+fn later_parts_agree(config: &Config) {
+    let charts = Charts::load(config).unwrap();
+    let agreement = charts.agreement().unwrap();
+    assert!(agreement.frame().column("agree").unwrap().bool().unwrap().all(), "{agreement}");
+    charts.draw_sentiments(&charts.sentiments().unwrap()).unwrap();
+    charts.draw_frequency(&charts.toots_per_day().unwrap()).unwrap();
+    charts.draw_hashtags(&charts.hashtags().unwrap()).unwrap();
+    charts.draw_users(&charts.users().unwrap()).unwrap();
+    charts.finish().unwrap();
+    let history = History::load(config).unwrap();
+    for question in [
+        Question::Toots(Scope::All),
+        Question::DatesAndTags(Scope::All),
+        Question::ActiveUsers(2),
+        Question::HashtagsPerDay(Scope::All),
+        Question::HashtagsPerHour(Scope::All),
+        Question::TopHashtag(Scope::ActiveOver(2)),
+        Question::TootsPerDay,
+        Question::AverageLength,
+        Question::AverageLengthPerUser,
+        Question::AverageLengthPerDay,
+    ] {
+        assert!(history.ask(question).unwrap().height() > 0, "{question:?}");
+    }
 }
 
 /// Words that an unlucky writer, or an unkind one, may put anywhere into a message.

@@ -7,7 +7,7 @@ use spar::{Config, Error};
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -221,6 +221,25 @@ fn a_file_that_grows_while_it_is_read_is_not_taken_for_whole() {
         assert!(told.contains("it changed while it was read") && told.contains("run the cell again"), "{told}");
     });
     eventually("the file rests", Duration::from_secs(5), || sentiment::load_training(&config).is_ok());
+}
+
+#[test]
+fn an_env_file_that_one_may_not_read_is_told_with_the_next_step() {
+    let project = tempfile::tempdir().unwrap();
+    let file = project.path().join(".env");
+    fs::write(&file, "KAFKA_TOPIC=hidden\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    // An ordinary user even where the tests run as root.
+    let mut user = Command::new("unshare");
+    user.args(["--user", "--map-user=1000"])
+        .arg(command())
+        .args(["services", "status"])
+        .env("SPAR_HOME", project.path());
+    let output = user.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!told.contains("unshare: "), "this test needs user namespaces: {told}");
+    assert!(!output.status.success() && told.contains(".env") && told.contains("Permission denied"), "{told}");
+    assert!(told.contains("that you may read"), "{told}");
 }
 
 /// What `spar services status` says in a project whose `.env` holds `bytes`, with one more variable.

@@ -1,6 +1,7 @@
 //! Hostile text in every field that the network fills, through everything that shows it: nothing of it acts.
 
 use crate::desk::Desk;
+use crate::local::client;
 use crate::payloads::{assert_inert, assert_plain, elements, hostile};
 use crate::stand_in::{Request, StandIn, Step, healthy, json, reply};
 use crate::support;
@@ -43,6 +44,22 @@ fn a_payload_is_only_text_wherever_a_value_shows_itself() {
         assert_eq!(elements(&escape_html(text)), [], "{what}");
     }
     println!("{} payloads × 9 places of display", payloads.len());
+}
+
+#[test]
+fn prices_in_a_table_or_a_report_are_no_formula() {
+    let text = "from $5 to $6, \\(x\\) and \\begin{equation}y\\end{equation}".to_owned();
+    let table = Table::of_text(&["texte"], &[vec![text.clone()]]).unwrap();
+    // MathJax leaves out what is inside of these classes: the first is that of version 2, in exported pages, the second
+    // that of version 3, in JupyterLab.
+    for html in [table.to_html(), Report::new(text.clone()).to_html(), Report::new(format!("  {text}")).to_html()] {
+        let (open, rest) = html.split_once(['$', '\\']).expect("the text is there");
+        let ignored = elements(open).iter().any(|(_, attributes)| {
+            attributes.iter().any(|(name, value)| name == "class" && value == "tex2jax_ignore mathjax_ignore")
+        });
+        assert!(ignored && rest.contains("$6"), "{html}");
+        assert!(!open.contains("</table>") && !open.contains("</p>") && !open.contains("</pre>"), "{html}");
+    }
 }
 
 #[test]
@@ -200,6 +217,40 @@ fn a_payload_in_what_an_instance_tells_is_only_text() {
         assert!(error.to_string().contains("try again in a moment"), "{error}");
     }
     println!("{} payloads × 4 fields of an instance, and its error page", payloads.len());
+}
+
+#[test]
+fn a_payload_in_what_an_application_says_is_only_text_on_the_consent_page() {
+    const OOB: &str = "urn:ietf:wg:oauth:2.0:oob";
+    let (server, _folder) = client::server(100);
+    let page = |text: &str| -> Option<String> {
+        let fields = [("client_name", text), ("redirect_uris", OOB), ("scopes", "read profile"), ("website", text)];
+        let answer = client::post(&server.url, "/api/v1/apps", &fields);
+        if answer.status != 200 {
+            assert_eq!(answer.status, 422, "{}", answer.body);
+            return None;
+        }
+        let id = answer.json()["client_id"].as_str().unwrap().to_owned();
+        let asked =
+            [("response_type", "code"), ("client_id", &id), ("redirect_uri", OOB), ("scope", "read"), ("state", text)];
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).finish();
+        Some(client::get(&server.url, &format!("/oauth/authorize?{query}")).body)
+    };
+    let skeleton = |page: &str| -> Vec<(String, Vec<String>)> {
+        let names = |attributes: Vec<(String, String)>| attributes.into_iter().map(|(name, _)| name).collect();
+        elements(page).into_iter().map(|(name, attributes)| (name, names(attributes))).collect()
+    };
+    let plain = skeleton(&page("an application").expect("its page"));
+    assert!(plain.iter().any(|(name, _)| name == "form"));
+    let mut shown = 0;
+    for text in hostile().iter().filter(|text| text.len() < 1_000) {
+        if let Some(page) = page(text) {
+            assert_eq!(skeleton(&page), plain, "{text:.60?}");
+            shown += 1;
+        }
+    }
+    assert!(shown > 100, "only {shown} names were accepted");
+    println!("{shown} payloads × 3 fields of an application, on the consent page");
 }
 
 fn config_for(server: &StandIn) -> Config {
