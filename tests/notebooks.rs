@@ -6,9 +6,12 @@ mod stand_in;
 
 #[path = "it/payloads.rs"]
 mod payloads;
+#[path = "notebooks/promises.rs"]
+mod promises;
 
 use payloads::{assert_inert, assert_plain, elements, hostile};
 use serde_json::{Value, json};
+use spar::config::Credentials;
 use spar::mastodon::LocalControl;
 use spar::runner::{Ended, failure};
 use spar::{Config, Store};
@@ -140,6 +143,40 @@ fn a_folder_whose_name_has_a_space_does_as_well() {
     let output = world.run_small(&["passes"]);
     assert!(output.status.success(), "{}", told(&output));
     assert!(world.page("passes").contains("bonjour"));
+}
+
+#[test]
+fn a_later_build_disturbs_no_cell_of_a_kernel_that_runs() {
+    let world = World::new();
+    // The command with its library and what that depends on, in a place that a build of this test's own may overwrite.
+    let (host, built) = ("host/debug", Path::new(env!("CARGO_BIN_EXE_spar")).parent().unwrap());
+    let mine = world.folder.path().join(host);
+    fs::create_dir_all(mine.join("deps")).unwrap();
+    for name in ["spar", "libspar.so"] {
+        fs::copy(built.join(name), mine.join(name)).unwrap();
+    }
+    let entries = fs::read_dir(built.join("deps")).unwrap().map(|entry| entry.unwrap());
+    for entry in entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with("libspar.")) {
+        std::os::unix::fs::symlink(entry.path(), mine.join("deps").join(entry.file_name())).unwrap();
+    }
+    let target = built.ancestors().nth(2).unwrap();
+    std::os::unix::fs::symlink(target.join("debug"), world.folder.path().join("debug")).unwrap();
+    let later = mine.join("deps/libspar.so");
+    fs::copy(built.join("libspar.so"), &later).unwrap();
+
+    let (from, out) = (root().join("tests/notebooks"), world.out());
+    let output = Command::new(mine.join("spar"))
+        .args(["run", "rebuilt", "--from"])
+        .arg(from)
+        .arg("--out")
+        .arg(out)
+        .env("SPAR_HOME", root())
+        .env("SPAR_STATE", world.folder.path().join("state"))
+        .env("A_LATER_BUILD", later)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(world.page("rebuilt").contains("still here"));
 }
 
 #[test]
@@ -371,7 +408,9 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
             assert_eq!(failure(Ended::Complete, &cell["outputs"]), None, "{name}");
             assert!(cell["execution_count"].is_u64(), "{name}: a cell did not run");
         }
+        assert_eq!(promises::missing(name, &printed(&world, name)), None, "{name} does not print a promised line");
     }
+    no_secret_is_told(&world);
     for chart in ["sentiments", "toots-par-jour", "top-hashtags", "activite-utilisateurs"] {
         for ending in ["svg", "png"] {
             assert!(world.out().join(format!("charts/{chart}.{ending}")).is_file(), "{chart}.{ending}");
@@ -415,6 +454,35 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
         world.number("SELECT count(*) FROM toots_sentiments"),
         world.number("SELECT count(*) FROM filtered_toots")
     );
+}
+
+/// What the cells of an executed notebook printed.
+fn printed(world: &World, name: &str) -> String {
+    let cells = world.executed(name);
+    let outputs = cells.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
+    outputs.filter(|output| output["name"] == "stdout").map(|output| text(&output["text"])).collect()
+}
+
+/// Asserts that no executed notebook, page or log holds the token, the application's secret or a password.
+fn no_secret_is_told(world: &World) {
+    let config = world.config();
+    let credentials = Credentials::read(&Credentials::file(&config.state, &config.source)).unwrap();
+    let url = url::Url::parse(config.database_url().unwrap().expose()).unwrap();
+    let kept = [&credentials.access_token, &credentials.client_secret].map(|s| s.as_ref().unwrap().expose().to_owned());
+    let secrets = [&kept[..], &[url.password().unwrap().to_owned()]].concat();
+    let logs = files(&config.state).into_iter().filter(|file| file.extension().is_some_and(|e| e == "log"));
+    let told: Vec<_> = files(&world.out()).into_iter().chain(logs).collect();
+    assert!(told.len() >= 20, "only {told:?}");
+    for file in told {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        assert!(!secrets.iter().any(|secret| text.contains(secret)), "{} tells a secret", file.display());
+    }
+}
+
+/// The files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// Runs partie2 and kills what `victims` names, given the run's own process, once its cells own the topic.

@@ -149,12 +149,7 @@ pub(crate) async fn put<'a>(run: &mut Run<'_>, batch: &'a Batch, changes: impl I
     }
     run.copy(PUT, toots, |rows, (toot, _, _)| {
         rows.row(13);
-        rows.text(Some(toot.id));
-        rows.time(Some(toot.at));
-        rows.text(Some(toot.text));
-        rows.text(toot.user_id);
-        rows.text(Some(toot.language));
-        rows.text(Some(toot.hashtags));
+        describe(rows, toot);
         toot.counts.iter().for_each(|count| rows.int(*count));
         rows.text(Some(toot.content));
         rows.text(toot.username);
@@ -196,12 +191,7 @@ pub(crate) async fn list(run: &mut Run<'_>, batch: &Batch, fresh: &[u32], writte
     if future.peek().is_some() {
         run.copy(QUARANTINE, future, |rows, (toot, place, _)| {
             rows.row(12);
-            rows.text(Some(toot.id));
-            rows.time(Some(toot.at));
-            rows.text(Some(toot.text));
-            rows.text(toot.user_id);
-            rows.text(Some(toot.language));
-            rows.text(Some(toot.hashtags));
+            describe(rows, toot);
             rows.text(Some(toot.content));
             rows.time(toot.edited_at);
             locate(rows, topic, place);
@@ -273,6 +263,16 @@ pub(crate) async fn remember_source(run: &mut Run<'_>, source: &str) -> Result<(
     run.execute("INSERT INTO about (key, value) VALUES ('source', $1) ON CONFLICT (key) DO NOTHING", &[&source])
         .await?;
     Ok(())
+}
+
+/// The columns with which every table of toots begins.
+fn describe(rows: &mut Rows, toot: Toot<'_>) {
+    rows.text(Some(toot.id));
+    rows.time(Some(toot.at));
+    rows.text(Some(toot.text));
+    rows.text(toot.user_id);
+    rows.text(Some(toot.language));
+    rows.text(Some(toot.hashtags));
 }
 
 fn locate(rows: &mut Rows, topic: &str, place: Place) {

@@ -119,6 +119,8 @@ fn init(library: &Path, built: &Path) -> Result<String> {
         "-Cprefer-dynamic".into(),
         "--extern".into(),
         format!("spar_prebuilt={}", library.display()),
+        // Cells reach it through the facade too, by its name and hash: beside `deps`, where a later build lies.
+        format!("-Ldependency={}", kept.display()),
         format!("-Ldependency={}", built.join("deps").display()),
         format!("-Ldependency={}", target.join("debug/deps").display()),
         format!("-Clink-arg=-Wl,-rpath,{}", kept.display()),

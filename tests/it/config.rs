@@ -41,3 +41,57 @@ fn the_example_of_an_env_file_lists_every_setting_and_no_other() {
     }
     assert_eq!(listed, read);
 }
+
+#[test]
+fn every_setting_comes_from_the_environment_and_has_its_default() {
+    let state = tempfile::tempdir().unwrap();
+    let config = crate::support::config_in(state.path(), &[]);
+    assert_eq!((config.topic.as_str(), config.partitions, config.replication), ("mastodon_stream", 1, 1));
+    assert_eq!((config.languages.as_slice(), config.active_over, config.heatmap_over), (&["en".to_owned()][..], 2, 5));
+    assert_eq!((config.window.as_secs(), config.lateness.as_secs(), config.seed), (3600, 3600, 42));
+    assert!(config.extra_keywords.is_empty() && config.is_local());
+
+    let set = [
+        ("MASTODON_URL", "https://toots.example/"),
+        ("MASTODON_ACCESS_TOKEN", "invented"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "one.example:9092,two.example:9092"),
+        ("KAFKA_TOPIC", "toots"),
+        ("KAFKA_PARTITIONS", "6"),
+        ("KAFKA_REPLICATION", "3"),
+        ("DATABASE_URL", "postgres://ana@base.example/toots"),
+        ("SPAR_KEYWORDS", "#Rust, Ada Lovelace"),
+        ("SPAR_LANGUAGES", "en,FR"),
+        ("SPAR_WINDOW_SECONDS", "600"),
+        ("SPAR_ACTIVE_OVER", "3"),
+        ("SPAR_HEATMAP_OVER", "9"),
+    ];
+    let config = crate::support::config_in(state.path(), &set);
+    assert_eq!((config.mastodon_url().unwrap(), config.source.as_str()), ("https://toots.example", "toots.example"));
+    assert_eq!(config.access_token().unwrap().expose(), "invented");
+    assert_eq!(config.kafka().unwrap(), "one.example:9092,two.example:9092");
+    assert_eq!((config.topic.as_str(), config.partitions, config.replication), ("toots", 6, 3));
+    assert_eq!(config.database_url().unwrap().expose(), "postgres://ana@base.example/toots");
+    assert_eq!(config.extra_keywords, ["#Rust", "Ada Lovelace"]);
+    assert_eq!(config.languages, ["en", "fr"]);
+    assert_eq!((config.window.as_secs(), config.active_over, config.heatmap_over), (600, 3, 9));
+    assert_eq!(config.embedded, spar::config::Embedded::default());
+}
+
+#[test]
+fn a_password_of_any_characters_reaches_the_server() {
+    let place = crate::place::Place::new("password", false);
+    let services = place.start();
+    let mut config = services.config().clone();
+    let password = "p@ss:w/o?r#d %41 é'\"\\";
+    let written = format!("ALTER ROLE spar PASSWORD '{}'", password.replace('\'', "''"));
+    let mut url = url::Url::parse(config.database_url().unwrap().expose()).unwrap();
+    url.set_path("postgres");
+    crate::support::query(&spar::config::Secret::new(url.as_str()), &written);
+    assert!(spar::Store::create(&config).is_err(), "the old password is no longer good");
+    url.set_path("toots");
+    // `url` leaves a percent sign as it is: it may be the beginning of an escape.
+    url.set_password(Some(&password.replace('%', "%25"))).unwrap();
+    config.database_url = Some(spar::config::Secret::new(url));
+    let store = spar::Store::create(&config).unwrap();
+    assert_eq!(store.query("SELECT current_database()::text AS name", &[]).unwrap().height(), 1);
+}

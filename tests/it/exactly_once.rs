@@ -82,6 +82,28 @@ fn a_crash_between_any_two_steps_leaves_rows_and_offsets_as_they_were() {
 }
 
 #[test]
+fn a_table_that_refuses_its_rows_ends_the_run_by_name() {
+    let (first, second) = story();
+    for table in ["filtered_toots", "toots_time_window_aggregates", "user_avg_length", "hashtag_avg_length"] {
+        let desk = Desk::new();
+        desk.send(&first);
+        desk.run();
+        let (tables, before) = (desk.tables(), offsets(&desk));
+        desk.send(&second);
+        desk.query(&format!("ALTER TABLE {table} ADD CONSTRAINT closed_for_now CHECK (false) NOT VALID"));
+        let control = Control::quiet();
+        let error = desk.pipeline().run_with(&control, Until::CaughtUp).unwrap_err().to_string();
+        assert!(error.contains(table) && error.contains("closed_for_now"), "{error}");
+        let said = control.lines().join("\n");
+        assert!(!said.contains("avec succès") && !said.contains("terminé"), "{said}");
+        assert_eq!((desk.tables(), offsets(&desk)), (tables, before), "{table}");
+        desk.query(&format!("ALTER TABLE {table} DROP CONSTRAINT closed_for_now"));
+        desk.run();
+        desk.assert_consistent();
+    }
+}
+
+#[test]
 fn a_broken_connection_at_any_step_counts_nothing_twice() {
     let expected = clean_run();
     for step in STEPS {

@@ -2,6 +2,7 @@ use crate::stand_in::{Request, StandIn, Step, chunk, healthy, json, last_chunk, 
 use crate::support;
 use serde_json::{Value, json};
 use spar::config::Secret;
+use spar::job::Control;
 use spar::kafka::{create_topic, errors_topic, gaps_topic, tail};
 use spar::local::generator::Slice;
 use spar::mastodon::{Backoff, Gap, Incoming, Mastodon, Origin, Patience};
@@ -238,6 +239,32 @@ fn a_broken_stream_reconnects_and_its_gap_is_recorded() {
     let report = ingest.run(Until::Elapsed(Duration::from_millis(300))).unwrap();
     let last = records(&config, &gaps_topic(&config.topic)).pop().unwrap().2;
     assert_eq!((report.gaps > 0, &last["from_id"]), (true, &json!("4")));
+}
+
+#[test]
+fn what_is_told_of_a_run_is_numbers_and_never_a_text_or_an_author() {
+    let mut spoken = status(5, "#AI hidden-text");
+    spoken["account"] =
+        json!({"id": "hidden-id", "username": "hidden-name", "acct": "hidden-acct", "display_name": "hidden"});
+    let mut undated = spoken.clone();
+    undated["created_at"] = json!("hidden-date");
+    let said = |data: &Value| [chunk("event: update\n"), chunk(&format!("data: {data}\n\n"))];
+    let unreadable = chunk("event: update\ndata: {hidden-json\n\n");
+    let server = streaming(vec![
+        opened(said(&spoken).into_iter().chain(said(&undated)).chain([unreadable, last_chunk()])),
+        opened(update(6).into_iter().chain([Step::Stall])),
+    ]);
+    let config = config_for(&server, config(1));
+    let mastodon = Mastodon::connect_with(&config, patience()).unwrap();
+    let producer = Producer::connect(&config).unwrap();
+    let control = Control::quiet();
+    let report =
+        Ingest::new(&config, &mastodon, &producer, Journal::default()).listen(Until::Toots(4), &control).unwrap();
+    assert_eq!((report.kept, report.errors), (2, 2));
+    let lines = control.lines();
+    assert!(lines.iter().any(|line| line.contains("acquittés")) && lines.len() >= 2, "{lines:?}");
+    let told = format!("{lines:?} {report} {report:?} {} {}", report.table().unwrap(), producer.deliveries());
+    assert!(!told.contains("hidden"), "{told}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod boxes;
 mod certificates;
 mod clean;
 mod config;
+mod contract;
 mod dataset;
 mod desk;
 mod display;

@@ -185,3 +185,22 @@ fn a_table_of_somebody_else_is_not_replaced() {
     let odd = Table::of_text(&["a b"], &[]).unwrap();
     assert!(database.store().write_table("r", &odd).unwrap_err().is_invalid());
 }
+
+#[test]
+fn no_connection_outlives_its_work() {
+    let database = Database::with_toots();
+    let config = database.config();
+    let mut topical = config.clone();
+    topical.topic = crate::support::fresh_topic("closed");
+    spar::kafka::create_topic(&topical).unwrap();
+    spar::Store::connect(config).unwrap().query("SELECT 1/0", &[]).unwrap_err();
+    drop(spar::History::load(config).unwrap());
+    drop(spar::Charts::load(config).unwrap());
+    spar::postgres::scoring::Scoring::open(config).unwrap().new_toots().unwrap();
+    spar::Pipeline::quiet(&topical).unwrap().run_with(&spar::job::Control::quiet(), spar::Until::CaughtUp).unwrap();
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let url = config.database_url().unwrap();
+    crate::support::eventually("every connection is closed", std::time::Duration::from_secs(20), || {
+        crate::support::query(url, others) == ["0"]
+    });
+}

@@ -347,3 +347,17 @@ fn a_toot_alone_is_scored_as_within_a_batch() {
         assert_eq!(&alone.toots[0], scored);
     }
 }
+
+#[test]
+fn hostile_ids_are_bound_and_never_printed() {
+    let (db, scoring) = database();
+    let hostile = ["'); DROP TABLE filtered_toots; --", "1' OR '1'='1", "{1,2}", "\\", "NULL", "%", "$1"];
+    for id in hostile {
+        put(&db, "filtered_toots", &[&id.replace('\'', "''")]);
+    }
+    let scored = score(&scoring.new_toots().unwrap());
+    let recorded = scoring.record(&scored).unwrap();
+    assert_eq!(recorded.written, hostile.len());
+    assert!(!format!("{scored} {recorded:?}").contains("DROP TABLE"), "{scored}");
+    assert_eq!(ask(&db, "SELECT count(*)::text FROM toots_sentiments JOIN history_toots USING (toot_id)"), ["7"]);
+}

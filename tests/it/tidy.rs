@@ -194,3 +194,82 @@ fn no_notebook_carries_a_token() {
         }
     }
 }
+
+/// Every text of the project: what is made, fetched or the user's own left out.
+fn texts(folder: &Path) -> Vec<(String, String)> {
+    let made = ["target", "out", ".git", ".spar", ".env", "node_modules"];
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if made.contains(&name.as_str()) || name.ends_with(".csv") || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(texts(&path));
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            found.push((path.strip_prefix(root()).unwrap().display().to_string(), text));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_file_carries_a_secret() {
+    let invented = ["invalid", "example", "example.org", "example.net", "example.com", "example.social"];
+    // The hash of the invented verifier of the tests of OAuth.
+    let public = ["v70ixSDfoBEDrDZV-0YABusoh_Ajp_a66XlJlwBHynw"];
+    let mut found = Vec::new();
+    for (file, text) in texts(root()) {
+        let made_up = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        found.extend(
+            text.split(made_up)
+                .filter(|word| {
+                    let has = |of: fn(&char) -> bool| word.chars().any(|c| of(&c));
+                    word.len() >= 36
+                        && has(char::is_ascii_uppercase)
+                        && has(char::is_ascii_lowercase)
+                        && has(char::is_ascii_digit)
+                        && !public.contains(word)
+                })
+                .map(|word| format!("{file}: {word}")),
+        );
+        // Whole words with an at sign and a domain: addresses, and credentials in URLs.
+        let people = text.split(|c: char| c.is_whitespace() || "\"'<>(),;`".contains(c)).filter_map(|word| {
+            let (_, domain) = word.rsplit_once('@').filter(|(name, _)| !name.is_empty())?;
+            let domain = domain.split(['/', ':', '?']).next()?.trim_end_matches('.');
+            let top = domain.rsplit('.').next()?;
+            let is_domain = domain.contains('.') && top.len() >= 2 && top.chars().all(|c| c.is_ascii_lowercase());
+            let is_invented = invented.iter().any(|end| domain == *end || domain.ends_with(&format!(".{end}")));
+            (is_domain && !is_invented).then(|| format!("{file}: {word}"))
+        });
+        found.extend(people);
+        if text.contains(concat!("PRIVATE ", "KEY-----")) {
+            found.push(format!("{file}: a private key"));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn the_readme_names_files_that_exist() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    // Every other part is a block of commands; what a run makes is not there before one.
+    let prose: String = readme.split("```").step_by(2).collect();
+    let made = ["out/", "target/", ".spar/"];
+    let is_path = |word: &str| {
+        let parts = word.trim_end_matches('/').chars();
+        word.contains('/') && parts.clone().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
+    };
+    let named: Vec<_> = prose
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| is_path(word) && !word.starts_with("./spar") && !made.contains(word))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for path in named {
+        // The table of the notebooks names the modules below src/.
+        let places = [root().join(path), root().join("src").join(path)];
+        assert!(places.iter().any(|place| place.exists()), "the README names {path}");
+    }
+}

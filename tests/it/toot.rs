@@ -124,7 +124,7 @@ fn status() -> Value {
         "spoiler_text": "", "in_reply_to_id": null, "reblogs_count": 1, "favourites_count": 2, "replies_count": 3,
         "tags": [{"name": "ai", "url": "https://e.org/tags/ai"}], "reblog": null, "poll": null, "unknown": {"x": [1]},
         "account": {
-            "id": 42, "username": "ana", "acct": "ana@e.org", "display_name": "Ana", "note": "<p>Bonjour</p>",
+            "id": 42, "username": "ana", "acct": "ana@example.org", "display_name": "Ana", "note": "<p>Bonjour</p>",
             "fields": [], "bot": false, "followers_count": 4, "following_count": 5, "statuses_count": 6
         }
     })
