@@ -114,7 +114,7 @@ fn a_token_does_not_follow_a_stream_to_plain_http_on_another_machine() {
             let place = if moved { json!("ws://streaming.example") } else { json!(null) };
             json(200, json!({"version": "4.6.5", "configuration": {"urls": {"streaming": place}}}))
         }
-        _ => healthy(request).unwrap_or_else(|| not_found()),
+        _ => healthy(request).unwrap_or_else(not_found),
     });
     let config = config_for(&server, support::config());
     let mastodon = Mastodon::connect_with(&config, patience()).unwrap();
