@@ -168,10 +168,7 @@ pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error
     match e.as_db_error() {
         Some(db) => {
             let code = db.code().code();
-            let mut error = Error::cannot(action, format!("{} ({code})", db.message()));
-            if code == "53100" {
-                error = error.next(ROOM);
-            }
+            let error = Error::cannot(action, format!("{} ({code})", db.message()));
             // Serialisation failures, deadlocks, locks, time limits, resources, shutdowns: the same statement may
             // succeed later.
             if matches!(code, "40001" | "40P01" | "55P03" | "57014" | "25P03")
@@ -179,7 +176,7 @@ pub(crate) fn statement_failed(action: &str, e: &tokio_postgres::Error) -> Error
                 || code.starts_with("57P")
                 || code.starts_with("08")
             {
-                error.transient()
+                error.next(if code == "53100" { ROOM } else { "run the cell again" }).transient()
             } else if code == "42501" {
                 error.next("let the role own the database, or grant it what is missing")
             } else {

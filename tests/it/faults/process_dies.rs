@@ -75,17 +75,17 @@ fn partie2_killed_at_any_moment_leaves_the_tables_of_an_undisturbed_run() {
     undisturbed.send(&drafts);
     let books = undisturbed.run().books;
     assert!(books.late > 0 && books.edits > 0 && books.deletes > 0);
-    desk.send(&drafts);
     let url = desk.config.database_url().unwrap().expose();
     let (mut epochs, mut positions) = (0, Vec::new());
     for n in 0..8u64 {
-        // First as soon as it has taken the topic over, then a little later each time.
+        // There is always something to read, and the blow falls a little later each time.
+        desk.send(&drafts[n as usize * 750..][..750]);
         let mut worker = child(NAME, &desk.config, &[("DATABASE_URL", url)]);
         eventually("the worker takes over", Duration::from_secs(60), || {
             let epoch = desk.query("SELECT coalesce(max(epoch), 0)::text FROM stream_partition")[0].parse().unwrap();
             std::mem::replace(&mut epochs, epoch) < epoch
         });
-        std::thread::sleep(Duration::from_millis(n * 80));
+        std::thread::sleep(Duration::from_millis(n * 60));
         signal(&mut worker, ["-KILL", "-TERM"][n as usize % 2]);
         positions.extend(desk.query("SELECT sum(next_offset)::text FROM stream_partition"));
     }
