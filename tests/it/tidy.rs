@@ -249,3 +249,27 @@ fn no_file_carries_a_secret() {
     }
     assert!(found.is_empty(), "{found:#?}");
 }
+
+#[test]
+fn the_readme_names_files_that_exist() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    // Every other part is a block of commands; what a run makes is not there before one.
+    let prose: String = readme.split("```").step_by(2).collect();
+    let made = ["out/", "target/", ".spar/"];
+    let is_path = |word: &str| {
+        let parts = word.trim_end_matches('/').chars();
+        word.contains('/') && parts.clone().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
+    };
+    let named: Vec<_> = prose
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| is_path(word) && !word.starts_with("./spar") && !made.contains(word))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for path in named {
+        // The table of the notebooks names the modules below src/.
+        let places = [root().join(path), root().join("src").join(path)];
+        assert!(places.iter().any(|place| place.exists()), "the README names {path}");
+    }
+}

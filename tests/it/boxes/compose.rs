@@ -248,6 +248,9 @@ fn spark_shares_one_folder_and_one_version() {
     assert_eq!(master["user"], "185:185");
     assert!(strings(&worker["command"]).contains(&"spark://spark-master:7077".to_owned()));
     assert!(worker["ports"].is_null(), "a published port allows one worker only");
+    // Its programs take `--host name`; with `--host=name` they print their usage and end.
+    let words = [strings(&master["command"]), strings(&worker["command"])].concat();
+    assert!(!words.iter().any(|w| w.starts_with("--") && w.contains('=')), "{words:?}");
 }
 
 #[test]
