@@ -531,7 +531,7 @@ let config = Config::from_env()?;";
         .unwrap();
     let said = told(&output);
     assert!(output.status.success(), "{said}");
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
     println!("what a person reads: {}", told["interrupted"]);
     assert!(told["seconds"].as_f64().unwrap() < 15.0, "{said}");
     assert!(told["after"].as_str().unwrap().contains("PostgreSQL"), "the next cells work: {said}");

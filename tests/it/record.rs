@@ -88,6 +88,16 @@ fn every_unreadable_record_has_its_reason() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_told_apart_from_a_wrong_type() {
+    let error = |value: &str| parse(value.as_bytes()).unwrap_err().error;
+    let twice = error(r#"{"id": "7", "created_at": "2024-10-10T11:17:26Z", "content": "private", "content": "words"}"#);
+    assert!(twice.starts_with("a key stands twice, at line 1 column ") && !twice.contains("private"), "{twice}");
+    // The same words in a value are no key.
+    let wrong = error(r#"{"id": "7", "created_at": "2024-10-10T11:17:26Z", "tags": "duplicate field `id`"}"#);
+    assert!(wrong.starts_with("a field has another type than the contract's"), "{wrong}");
+}
+
+#[test]
 fn a_dead_letter_never_quotes_the_toot() {
     let dead = parse(br#"{"id": "7", "created_at": "2024-10-10T11:17:26Z", "tags": "my private words"}"#).unwrap_err();
     assert!(!dead.error.contains("private"), "{}", dead.error);

@@ -33,6 +33,19 @@ fn impossible_dates_are_refused() {
     }
 }
 
+#[test]
+fn the_first_and_the_last_moments_of_the_calendar_print_right() {
+    for text in ["0001-01-01T00:00:00Z", "9999-12-30T22:00:01Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999Z"]
+    {
+        assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+    }
+    for micros in [i64::MIN, i64::MAX] {
+        assert!(!Timestamp::from_micros(micros).to_string().is_empty());
+    }
+    let long = "2024".repeat(100_000).parse::<Timestamp>().unwrap_err().to_string();
+    assert!(long.len() < 10_000 && long.ends_with("write it as 2024-10-10T11:17:26Z"), "{}", long.len());
+}
+
 proptest! {
     #[test]
     fn printing_and_reading_gives_the_same_instant(micros in -62_135_596_800_000_000i64..253_402_207_200_000_000) {

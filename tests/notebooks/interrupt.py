@@ -6,6 +6,7 @@ usage: interrupt.py FILE_THAT_SAYS_THE_CELL_IS_AT_WORK SETUP_CELL LONG_CELL NEXT
 import json
 import pathlib
 import queue
+import subprocess
 import sys
 import time
 
@@ -32,7 +33,8 @@ def until_idle(client, request, limit):
 
 def main(sign, setup, long, after):
     manager = KernelManager(kernel_name="rust")
-    manager.start_kernel()
+    # What the kernel itself prints belongs to no cell.
+    manager.start_kernel(stdout=subprocess.DEVNULL)
     try:
         client = manager.client()
         client.start_channels()

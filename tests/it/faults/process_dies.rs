@@ -118,7 +118,7 @@ fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
     }
     let folder = tempfile::tempdir().unwrap();
     let settings =
-        LocalSettings { statuses: 3000, speed: Some(7.0 * 86_400.0 / 6.0), ..LocalSettings::new(folder.path()) };
+        LocalSettings { statuses: 3000, speed: Some(7.0 * 86_400.0 / 8.0), ..LocalSettings::new(folder.path()) };
     let server = start(&settings).unwrap();
     let config = config_on(Config { state: folder.path().join("state"), ..config() }, &server);
     let records = || topic_info(&config).unwrap().records();
@@ -134,9 +134,9 @@ fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
         eventually("messages are in the topic", Duration::from_secs(60), || records() > before + 20);
         signal(&mut listener, how);
         let ended = Timestamp::now();
-        kept.extend(tail(&config, &config.topic, u32::MAX).unwrap().into_iter().filter_map(|r| r.key));
         let standing = client::get(&server.control, "/control/slice").json();
         assert_eq!(standing["state"], "running", "the listener was killed in the middle");
+        kept.extend(tail(&config, &config.topic, u32::MAX).unwrap().into_iter().filter_map(|r| r.key));
 
         let report = listen(&config);
         assert_eq!((report.sent, report.errors), (report.acknowledged, 0));

@@ -142,6 +142,6 @@ fn the_usual_variable_names_the_authorities_to_trust() {
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
     };
     let (trusted, untrusted) = (state(Some(&known.pem)), state(None));
-    assert!(trusted.contains("prêt : version 1") && !trusted.contains("UnknownIssuer"), "{trusted}");
-    assert!(untrusted.contains("UnknownIssuer") && untrusted.contains("inutilisable"), "{untrusted}");
+    assert!(trusted.contains("ready: version 1") && !trusted.contains("UnknownIssuer"), "{trusted}");
+    assert!(untrusted.contains("UnknownIssuer") && untrusted.contains("unusable"), "{untrusted}");
 }
