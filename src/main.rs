@@ -192,7 +192,7 @@ fn lab(arguments: &[String]) -> Result<ExitCode> {
 fn check() -> Result<ExitCode> {
     let config = Config::from_env()?;
     let (table, missing) = spar::preflight::survey(&config)?;
-    println!("{table}");
+    print!("{table:#}");
     if !missing.is_empty() {
         missing.iter().for_each(|e| eprintln!("spar: {e}"));
         return Ok(ExitCode::FAILURE);
@@ -211,18 +211,18 @@ fn act(action: &ServicesAction) -> Result<ExitCode> {
             let config = Config::from_env()?;
             setup::ensure(&config)?;
             services::up(&config, &spar::config::command()?, &mut tell)?;
-            println!("{}", services::status(&config)?);
+            print!("{:#}", services::status(&config)?);
         }
         ServicesAction::Down => println!("{}", services::down(&Config::from_env()?)?),
         ServicesAction::Hold => {
             let services = lease(&Config::from_env()?)?;
-            println!("{}", services::status(services.config())?);
+            print!("{:#}", services::status(services.config())?);
             println!("Ctrl-C stops them.");
             loop {
                 std::thread::park();
             }
         }
-        ServicesAction::Status => println!("{}", services::status(&Config::from_env()?)?),
+        ServicesAction::Status => print!("{:#}", services::status(&Config::from_env()?)?),
         ServicesAction::Reset { yes } => {
             println!("{}", services::reset(&Config::from_env()?, &mut |question| confirmed(question, *yes))?);
         }

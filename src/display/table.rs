@@ -209,15 +209,18 @@ fn plain_cell(cell: &Cell) -> String {
     }
 }
 
+/// `{}` is what a notebook shows; `{:#}` has names and rows only, for a command whose language is not the notebooks'.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let view = self.view();
-        let mut lines = vec![String::new(); view.rows.len() + 3];
+        let head = if f.alternate() { 1 } else { 2 };
+        let mut lines = vec![String::new(); view.rows.len() + head + 1];
         for column in &view.columns {
             let mut words = vec![neutralise(&column.name), neutralise(&column.dtype)];
+            words.truncate(head);
             words.extend(column.cells.iter().map(plain_cell));
             let width = words.iter().map(|w| columns(w)).max().unwrap_or(0);
-            words.insert(2, "─".repeat(width));
+            words.insert(head, "─".repeat(width));
             for (line, word) in lines.iter_mut().zip(&words) {
                 let space = " ".repeat(width.saturating_sub(columns(word)));
                 let (before, after) = if column.number { (space.as_str(), "") } else { ("", space.as_str()) };
@@ -225,11 +228,11 @@ impl fmt::Display for Table {
             }
         }
         for (at, line) in lines.iter().enumerate() {
-            if view.gap.is_some_and(|gap| gap + 3 == at) {
+            if view.gap.is_some_and(|gap| gap + head + 1 == at) {
                 writeln!(f, " … {} autres lignes …", grouped(&(self.height() - view.rows.len()).to_string()))?;
             }
             writeln!(f, "{}", line.trim_end())?;
         }
-        write!(f, " {}", self.size())
+        if f.alternate() { Ok(()) } else { write!(f, " {}", self.size()) }
     }
 }

@@ -158,7 +158,8 @@ fn tell_now_and_then(newest: &Mutex<String>, is_over: &Receiver<()>) {
     let started = Instant::now();
     while is_over.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
         let line = newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        eprintln!("      {:>4} s  {}", started.elapsed().as_secs(), crate::display::shorten(&line, 100));
+        let line = if line.is_empty() { "at work, without a word so far" } else { &line };
+        eprintln!("      {:>4} s  {}", started.elapsed().as_secs(), crate::display::shorten(line, 100));
         wait = (wait * 2).min(longest);
     }
 }

@@ -22,9 +22,7 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 
 #[test]
 fn every_service_of_the_course_is_there() {
-    let mut names: Vec<String> = services().into_keys().collect();
-    // `worker`, which scales, is not of the course.
-    names.retain(|name| name != "worker");
+    let names: Vec<String> = services().into_keys().collect();
     let expected = [
         "jupyter",
         "kafka",
@@ -33,6 +31,7 @@ fn every_service_of_the_course_is_there() {
         "some-postgres",
         "spark-master",
         "spark-worker",
+        "worker",
         "zookeeper",
     ];
     assert_eq!(names, expected);
@@ -97,7 +96,9 @@ fn volumes_are_named_and_no_socket_or_folder_of_the_machine_is_mounted() {
                 used.insert(parts[0].to_owned());
             }
         }
-        assert!(strings(&service["volumes"]).iter().any(|v| !v.starts_with('.')), "{name} keeps nothing");
+        // A worker's state is in the database.
+        let keeps = strings(&service["volumes"]).iter().any(|v| !v.starts_with('.'));
+        assert_eq!(keeps, name != "worker", "what {name} keeps");
     }
     assert_eq!(used, keys(&file["volumes"]).into_iter().map(str::to_owned).collect());
 }
@@ -276,4 +277,18 @@ fn variables_are_put_in_as_compose_does() {
     let given = [("A", "1")];
     assert_eq!(interpolated("x${A:?why}y${B:-2}z${C:-}", &given), "x1y2z");
     assert!(std::panic::catch_unwind(|| interpolated("${B:?why}", &[])).is_err());
+}
+
+#[test]
+fn a_worker_is_started_on_demand_and_knows_what_the_notebooks_know_of_the_stream() {
+    let all = services();
+    let (worker, jupyter) = (&all["worker"], &all["jupyter"]);
+    assert_eq!((&worker["scale"], strings(&worker["command"])), (&0.into(), vec!["./spar".into(), "worker".into()]));
+    assert!(worker["ports"].is_null(), "a port could be bound once only");
+    for (key, value) in worker["environment"].as_object().unwrap() {
+        assert_eq!(&jupyter["environment"][key], value, "{key}");
+    }
+    for key in ["KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"] {
+        assert!(worker["environment"][key].is_string(), "{key}");
+    }
 }

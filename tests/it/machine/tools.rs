@@ -36,9 +36,11 @@ impl Tools {
             tools.finish(step);
         }
         // What only `spar test` installs, as far as it did.
-        if real().join("stamps/clients").exists() {
-            symlink(real().join("clients"), tools.path().join("clients")).unwrap();
-            fs::copy(real().join("stamps/clients"), tools.stamp("clients")).unwrap();
+        for more in ["clients", "checkers"] {
+            if real().join("stamps").join(more).exists() {
+                symlink(real().join(more), tools.path().join(more)).unwrap();
+                fs::copy(real().join("stamps").join(more), tools.stamp(more)).unwrap();
+            }
         }
         tools
     }
