@@ -126,7 +126,8 @@ fn ask_kafka(config: &Config) -> Line {
     match answer {
         Err(e) => Line::away(NAME, address, config.embedded.kafka, "KAFKA_BOOTSTRAP_SERVERS", e),
         Ok(cluster) => {
-            let (courtiers, brokers) = (counted(cluster.brokers, "courtier"), counted(cluster.brokers, "broker"));
+            let (courtiers, brokers) =
+                (counted(cluster.brokers.len(), "courtier"), counted(cluster.brokers.len(), "broker"));
             match cluster.partitions.map(|n| counted(n, "partition")) {
                 Some(n) => {
                     let state =

@@ -45,6 +45,15 @@ impl fmt::Display for TopicInfo {
     }
 }
 
+/// Host and port of each broker, as it tells its clients.
+///
+/// # Errors
+///
+/// Fails if no broker answers, or none of these addresses can be reached.
+pub fn brokers(config: &Config) -> Result<Vec<String>> {
+    probe::cluster(config.kafka()?, None, ASK).map(|cluster| cluster.brokers)
+}
+
 /// Creates the topic of toots, and beside it those of errors and gaps; one that exists is left as it is.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ mod producer;
 mod spool;
 mod tail;
 
-pub use admin::{TopicInfo, create_topic, topic_info};
+pub use admin::{TopicInfo, brokers, create_topic, topic_info};
 pub use loader::{Loader, Raw};
 pub use producer::{Deliveries, Producer};
 pub use tail::{Record, tail};

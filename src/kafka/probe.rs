@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -15,8 +14,8 @@ const ADVERTISED: Duration = Duration::from_secs(3);
 pub(crate) struct Cluster {
     /// The cluster's id.
     pub(crate) id: Option<String>,
-    /// How many brokers it has.
-    pub(crate) brokers: usize,
+    /// Host and port of each broker, as it tells its clients.
+    pub(crate) brokers: Vec<String>,
     /// How many partitions the topic asked for has; `None` if it does not exist.
     pub(crate) partitions: Option<usize>,
 }
@@ -49,22 +48,21 @@ pub(crate) fn cluster(servers: &str, topic: Option<&str>, limit: Duration) -> Re
             Some(_) => Some(0),
         }
     });
-    let brokers = metadata.brokers().len();
-    if brokers == 0 {
+    let brokers: Vec<String> = metadata.brokers().iter().map(|b| format!("{}:{}", b.host(), b.port())).collect();
+    if brokers.is_empty() {
         return Err(failed(&"its metadata name no broker"));
     }
-    advertised(&metadata, limit).map_err(|why| {
+    reachable(&brokers, limit).map_err(|why| {
         failed(&why).next("set the broker's advertised.listeners to an address that this machine reaches")
     })?;
     Ok(Cluster { id: client.client().fetch_cluster_id(limit), brokers, partitions })
 }
 
 /// Clients are sent on to the addresses that the brokers advertise: at least one must be open.
-fn advertised(metadata: &Metadata, limit: Duration) -> Result<(), String> {
+fn reachable(brokers: &[String], limit: Duration) -> Result<(), String> {
     let mut failure = String::new();
-    for broker in metadata.brokers() {
-        let place = format!("{}:{}", broker.host(), broker.port());
-        match open(&place, limit.min(ADVERTISED)) {
+    for place in brokers {
+        match open(place, limit.min(ADVERTISED)) {
             Ok(()) => return Ok(()),
             Err(e) => failure = format!("it sends its clients on to {place}, which cannot be reached ({e})"),
         }

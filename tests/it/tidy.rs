@@ -52,6 +52,18 @@ fn each_client_is_named_in_its_own_place() {
 }
 
 #[test]
+fn tests_reach_kafka_through_the_library() {
+    // The C library is linked into ours, which does not show its symbols: an optimised test would not link.
+    let word = concat!("use rdka", "fka");
+    let strangers: Vec<_> = ["tests", "benches"]
+        .into_iter()
+        .flat_map(|folder| files(&root().join(folder), "rs"))
+        .filter(|file| fs::read_to_string(file).unwrap().contains(word))
+        .collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+}
+
+#[test]
 fn only_the_configuration_reads_the_environment() {
     for word in ["env::var", "env::vars", "env::var_os"] {
         only(word, &["config.rs"]);

@@ -4,10 +4,8 @@
 
 use super::{Running, environment, free_ports, services};
 use crate::support::{config_in, eventually, fresh_topic};
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use spar::Config;
-use spar::kafka::{Loader, Raw};
+use spar::kafka::{Loader, Raw, brokers};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -25,15 +23,6 @@ fn java(folder: &Path, environment: &BTreeMap<String, String>) -> Command {
     java.current_dir(folder).env_clear().envs(environment).args(["-Xmx512m", "-cp", &jars]);
     java.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     java
-}
-
-/// Host and port that the broker tells a client who asks at `port`.
-fn advertised(port: u16) -> Option<(String, u16)> {
-    let client: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", format!("127.0.0.1:{port}")).create().unwrap();
-    let metadata = client.fetch_metadata(None, Duration::from_secs(5)).ok()?;
-    let broker = metadata.brokers().first()?;
-    Some((broker.host().to_owned(), u16::try_from(broker.port()).unwrap()))
 }
 
 #[test]
@@ -67,16 +56,17 @@ fn a_record_put_from_the_host_is_read_inside() {
 
     let mut broker = java(folder.path(), &BTreeMap::new());
     let _broker = Running(broker.args(["kafka.Kafka", "config/server.properties"]).spawn().unwrap());
-    eventually("the broker answers", LIMIT, || advertised(inside).is_some());
-    assert_eq!(advertised(inside), Some(("localhost".into(), inside)), "what containers are told, their name put in");
-    assert_eq!(advertised(host), Some(("127.0.0.1".into(), host)), "what programs on the host are told");
-
     let topic = fresh_topic("boxes");
     let at = |port: u16| Config {
         kafka: Some(format!("127.0.0.1:{port}")),
         topic: topic.clone(),
         ..config_in(folder.path(), &[])
     };
+    eventually("the broker answers", LIMIT, || brokers(&at(inside)).is_ok());
+    let told = |port: u16| brokers(&at(port)).unwrap();
+    assert_eq!(told(inside), [format!("localhost:{inside}")], "what containers are told, their name put in");
+    assert_eq!(told(host), [format!("127.0.0.1:{host}")], "what programs on the host are told");
+
     let loader = Loader::connect(&at(host)).unwrap();
     loader.create_topic(&topic, 6).unwrap();
     loader.put(&topic, Raw { value: Some(b"from the host"), ..Raw::default() }).unwrap();
