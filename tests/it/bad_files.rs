@@ -1,6 +1,7 @@
 //! Labelled files and settings as people really bring them: each is read right, or refused in one sentence that names
 //! the file, the line where there is one, the cause and the next step.
 
+use crate::namespaces::unshare;
 use crate::support::{command, eventually, home};
 use spar::sentiment::{self, Labelled, read_labelled};
 use spar::{Config, Error};
@@ -230,14 +231,10 @@ fn an_env_file_that_one_may_not_read_is_told_with_the_next_step() {
     fs::write(&file, "KAFKA_TOPIC=hidden\n").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     // An ordinary user even where the tests run as root.
-    let mut user = Command::new("unshare");
-    user.args(["--user", "--map-user=1000"])
-        .arg(command())
-        .args(["services", "status"])
-        .env("SPAR_HOME", project.path());
+    let mut user = unshare(&["--user", "--map-user=1000"]);
+    user.arg(command()).args(["services", "status"]).env("SPAR_HOME", project.path());
     let output = user.output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!told.contains("unshare: "), "this test needs user namespaces: {told}");
     assert!(!output.status.success() && told.contains(".env") && told.contains("Permission denied"), "{told}");
     assert!(told.contains("that you may read"), "{told}");
 }

@@ -26,6 +26,7 @@ mod local;
 mod machine;
 mod messages;
 mod model;
+mod namespaces;
 mod network;
 mod oauth;
 mod partie2;

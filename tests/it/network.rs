@@ -93,7 +93,7 @@ fn what_a_broken_connection_loses_lies_in_a_recorded_gap_and_nothing_comes_twice
             let at = |key: &str| gap[key].as_str().unwrap().parse::<Timestamp>().unwrap();
             let length = Duration::from_micros((at("to").as_micros() - at("from").as_micros()) as u64);
             let silence = if gap["reason"] == "no byte for 2 s" { Duration::from_secs(2) } else { Duration::ZERO };
-            assert!(length >= silence && length < silence + Duration::from_secs(5), "{gap}");
+            assert!(length >= silence && length < silence + Duration::from_secs(15), "{gap}");
             assert_eq!(gap["filled"], false);
         }
     }

@@ -14,6 +14,7 @@ use crate::support::{config_in, home};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -70,9 +71,13 @@ pub fn interpolated(text: &str, given: &[(&str, &str)]) -> String {
     done + rest
 }
 
-/// Ports that are free now; whoever takes one in the meantime fails the test, which then says so.
+/// Ports that are free now; whoever takes one in the meantime fails the test, which then says so. Drawn as the embedded
+/// services draw theirs: from below the range that systems give to outgoing connections, any of which could take one.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let held = std::array::from_fn::<_, N, _>(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let draw = || 20_000 + (RandomState::new().hash_one(0) % 12_000) as u16;
+    let held = std::array::from_fn::<_, N, _>(|_| {
+        (0..200).find_map(|_| TcpListener::bind(("127.0.0.1", draw())).ok()).expect("one of 200 ports is free")
+    });
     held.map(|listener| listener.local_addr().unwrap().port())
 }
 

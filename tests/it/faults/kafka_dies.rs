@@ -63,7 +63,7 @@ fn partie2_goes_on_or_says_why_not_when_kafka_dies_in_its_middle() {
             error.is_transient() && said.contains("from Kafka at") && said.contains("run the cell again"),
             "{said}"
         );
-        assert!(killed.elapsed() < Duration::from_secs(20), "{:?}", killed.elapsed());
+        assert!(killed.elapsed() < Duration::from_secs(60), "{:?}", killed.elapsed());
         assert!(!going_on.is_finished() && job.is_running());
 
         kafka.start();

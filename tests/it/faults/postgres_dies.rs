@@ -81,7 +81,7 @@ fn partie2_says_that_postgres_stays_away_and_the_next_run_completes_the_tables()
     println!("what a person reads after {:.0} s: {said}", began.elapsed().as_secs_f64());
     assert!(error.is_transient() && said.contains("cannot connect to PostgreSQL at 127.0.0.1"), "{said}");
     assert!(said.contains("services up") && !said.contains(password(&desk.config).as_str()), "{said}");
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     let again = Pipeline::quiet(&desk.config).map(drop).unwrap_err();
     assert!(again.is_transient() && again.to_string().contains("services up"), "{again}");
 
@@ -170,7 +170,7 @@ fn a_toot_is_scored_once_wherever_postgres_dies_in_partie4() {
             let error = end.unwrap_err();
             println!("what a person reads after {:.0} s: {error}", began.elapsed().as_secs_f64());
             assert!(error.is_transient() && error.to_string().contains("services up"), "{error}");
-            assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
             postgres.start();
             assert_eq!(ask(&config, "SELECT count(*) FROM toots_sentiments"), ["0"]);
             assert_eq!(ask(&config, "SELECT count(*) FROM history_toots"), ["0"]);

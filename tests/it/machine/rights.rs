@@ -2,11 +2,12 @@
 
 use super::ground::{Ground, fails_with, small_notebooks, told};
 use super::tools::Tools;
+use crate::namespaces::unshare;
 use crate::support::{command, home};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder that nobody but a superuser may write to; it becomes writable again, or it could not be removed.
 struct Closed(PathBuf);
@@ -31,13 +32,10 @@ impl Drop for Closed {
 
 /// Runs `spar` without the rights of a superuser, whoever runs the tests.
 fn as_an_ordinary_user(ground: &Ground, settings: &[(&str, &str)], arguments: &[&str]) -> Output {
-    let mut user = Command::new("unshare");
-    user.args(["--user", "--map-user=1000"]).arg(command());
+    let mut user = unshare(&["--user", "--map-user=1000"]);
+    user.arg(command());
     ground.settle(&mut user);
-    let output = user.args(arguments).envs(settings.iter().copied()).output().unwrap();
-    let (said, _) = told(&output);
-    assert!(!said.contains("unshare: "), "this test needs user namespaces: {said}");
-    output
+    user.args(arguments).envs(settings.iter().copied()).output().unwrap()
 }
 
 #[test]
@@ -100,8 +98,8 @@ fn a_folder_for_compiled_files_that_may_not_be_written_is_named_by_the_launcher(
     let closed = Closed::new(ground.path("closed"));
     for name in ["target", ""] {
         let target = closed.below(name);
-        let mut launcher = Command::new("unshare");
-        launcher.args(["--user", "--map-user=1000", "/bin/sh"]).arg(home().join("spar")).arg("check");
+        let mut launcher = unshare(&["--user", "--map-user=1000"]);
+        launcher.arg("/bin/sh").arg(home().join("spar")).arg("check");
         let (said, code) = told(&launcher.env("CARGO_TARGET_DIR", &target).output().unwrap());
         let wanted = format!("cannot compile into {target}: you may not write there");
         assert!(code == Some(1) && said.starts_with(&wanted) && said.contains("CARGO_TARGET_DIR"), "{said}");

@@ -1,6 +1,7 @@
 //! A disk so small that a test can fill it: a file system in memory, in a namespace of the test's own. Needs no root,
 //! but a system that lets users make namespaces.
 
+use crate::namespaces::unshare;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ impl SmallDisk {
     pub fn new(megabytes: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("disk").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let size = format!("size={megabytes}m");
-        let mut holder = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+        let mut holder = unshare(&["--user", "--map-root-user", "--mount"])
+            .args(["sh", "-c"])
             // It lasts as long as our end of its stdin.
             .arg("mount -t tmpfs -o \"$1\",mode=755 small \"$2\" && echo mounted && exec cat")
             .args(["sh", &size])
@@ -33,7 +34,7 @@ impl SmallDisk {
         if line != "mounted\n" {
             let mut why = String::new();
             holder.stderr.take().unwrap().read_to_string(&mut why).unwrap();
-            panic!("this test needs user namespaces (unshare --user --map-root-user --mount): {why}");
+            panic!("no disk was mounted: {why}");
         }
         Self { holder, folder }
     }
