@@ -27,9 +27,14 @@ pub(super) struct Kept {
     pub payload: String,
 }
 
+/// Where the messages wait that the topics of `config`'s source have not taken.
+pub(crate) fn undelivered(config: &Config) -> PathBuf {
+    config.source_state().join("undelivered")
+}
+
 impl Spool {
     pub fn of(config: &Config) -> Self {
-        Self { folder: config.source_state().join("undelivered") }
+        Self { folder: undelivered(config) }
     }
 
     /// The folder.
