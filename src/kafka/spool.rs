@@ -3,6 +3,7 @@
 use super::producer::Undelivered;
 use crate::config::{Config, write_private};
 use crate::error::{Error, Result};
+use crate::services::is_taken;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -69,7 +70,7 @@ impl Spool {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             open => open.map_err(cannot)?,
         };
-        if lock.try_lock().is_err() {
+        if !is_taken(lock.try_lock(), &self.folder, "set SPAR_STATE to a folder on a local disk")? {
             return Ok(None);
         }
         // Listed under the lock: whoever had it before has removed what it sent.
