@@ -18,6 +18,7 @@ pub use tail::{Record, tail};
 pub(crate) use consumer::{Consumer, Polled};
 pub(crate) use cursor::Cursor;
 pub(crate) use group::{Group, Share};
+pub(crate) use spool::undelivered;
 
 use crate::error::Error;
 use rdkafka::ClientConfig;

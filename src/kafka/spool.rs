@@ -27,9 +27,14 @@ pub(super) struct Kept {
     pub payload: String,
 }
 
+/// Where the messages wait that the topics of `config`'s source have not taken.
+pub(crate) fn undelivered(config: &Config) -> PathBuf {
+    config.source_state().join("undelivered")
+}
+
 impl Spool {
     pub fn of(config: &Config) -> Self {
-        Self { folder: config.source_state().join("undelivered") }
+        Self { folder: undelivered(config) }
     }
 
     /// The folder.
@@ -60,17 +65,30 @@ impl Spool {
     /// The files, oldest first, if nobody else is sending them; the lock lasts as long as the value.
     pub fn open(&self) -> Result<Option<(File, Vec<PathBuf>)>> {
         let cannot = |e: std::io::Error| Error::cannot(format!("read {}", self.folder.display()), e);
-        let mut files: Vec<PathBuf> = match fs::read_dir(&self.folder) {
+        let lock = match File::open(&self.folder) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(cannot)?.flatten().map(|entry| entry.path()).collect(),
+            open => open.map_err(cannot)?,
         };
+        if lock.try_lock().is_err() {
+            return Ok(None);
+        }
+        // Listed under the lock: whoever had it before has removed what it sent.
+        let entries = fs::read_dir(&self.folder).map_err(cannot)?;
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         files.retain(|file| file.extension().is_some_and(|ending| ending == ENDING));
         files.sort();
-        let lock = File::open(&self.folder).map_err(cannot)?;
-        Ok((!files.is_empty() && lock.try_lock().is_ok()).then_some((lock, files)))
+        Ok((!files.is_empty()).then_some((lock, files)))
     }
 
-    /// The messages of a file; none when another process has sent and removed it meanwhile.
+    /// Removes a file whose messages Kafka has; it may be gone.
+    pub fn remove(file: &Path) -> Result<()> {
+        match fs::remove_file(file) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(|e| Error::path(file, &e)),
+        }
+    }
+
+    /// The messages of a file; none if somebody has removed it.
     pub fn read(file: &Path) -> Result<Vec<Kept>> {
         let action = || format!("read the kept messages of {}", file.display());
         let text = match fs::read_to_string(file) {

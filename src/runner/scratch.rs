@@ -2,10 +2,15 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::services::end_process;
+use crate::services::{Lock, end_process};
 use std::fs::File;
+use std::io::ErrorKind::NotFound;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long another may take to remove what it swept: gigabytes on a slow disk.
+const SWEEPING: Duration = Duration::from_secs(120);
 
 /// A folder for the temporary files of one run's kernels; dropping it removes it, also what killed runs left.
 pub struct Scratch {
@@ -27,10 +32,13 @@ impl Scratch {
             Error::cannot(format!("prepare {}", folder.display()), e)
                 .next("set SPAR_STATE to a folder that you may write to")
         };
+        std::fs::create_dir_all(&all).map_err(cannot)?;
+        // One at a time: a folder that is there and not yet held looks like one whose owner is gone.
+        let _alone = Lock::exclusive(&all.join("sweep.lock"), SWEEPING, || ())?;
+        sweep(&all);
         std::fs::create_dir_all(&folder).map_err(cannot)?;
         let held = File::create(folder.join("owner.lock")).map_err(cannot)?;
-        held.lock().map_err(cannot)?;
-        sweep(&all);
+        held.try_lock().map_err(|e| cannot(e.into()))?;
         let text = |path: &Path| path.display().to_string();
         let settings = vec![
             ("TMPDIR".into(), text(&folder)),
@@ -64,10 +72,14 @@ fn place(config: &Config) -> PathBuf {
 
 /// Removes the folders that nobody holds.
 fn sweep(all: &Path) {
-    for folder in std::fs::read_dir(all).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())) {
-        let free = File::open(folder.join("owner.lock")).is_ok_and(|lock| lock.try_lock().is_ok());
-        if free {
-            remove(&folder);
+    let entries = std::fs::read_dir(all).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    for folder in entries.filter(|path| path.is_dir()) {
+        match File::open(folder.join("owner.lock")) {
+            // Held until it is gone, so that nobody takes it for their own meanwhile.
+            Ok(lock) if lock.try_lock().is_ok() => remove(&folder),
+            // Somebody was killed while removing it.
+            Err(e) if e.kind() == NotFound => remove(&folder),
+            _ => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{OTHERS, absolute, alone};
 use crate::config::{Config, Credentials};
 use crate::display::Report;
 use crate::error::{Error, Result};
+use crate::kafka::undelivered;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -113,8 +114,11 @@ fn refused(config: &Config, why: String) -> Error {
     Error::cannot(format!("delete the services' data in {}", config.source_state().display()), why)
 }
 
-/// What is there to delete. A real instance's token is the person's own and stays.
+/// What is there to delete. A real instance's token is the person's own and stays; so do messages for a Kafka that is.
 fn items(config: &Config, state: &Path) -> Vec<Item> {
+    // First: where they outlive their topics, the next run sends them into fresh ones.
+    let waiting = Item { name: "undelivered messages", path: undelivered(config) };
+    let waiting = config.embedded.kafka.then_some(waiting);
     let services = ORDER.map(|service| Item { name: service.name(), path: service.folder(state) });
     let others = [
         Item { name: "their logs", path: state.join("logs") },
@@ -122,7 +126,7 @@ fn items(config: &Config, state: &Path) -> Vec<Item> {
     ];
     let is_there = |item: &Item| item.path.symlink_metadata().is_ok();
     let is_ours = |item: &Item| config.is_local() || !item.path.ends_with("credentials.json");
-    services.into_iter().chain(others).filter(is_there).filter(is_ours).collect()
+    waiting.into_iter().chain(services).chain(others).filter(is_there).filter(is_ours).collect()
 }
 
 fn question(config: &Config, items: &[Item]) -> String {

@@ -1,5 +1,6 @@
-//! Programs that end with the one that started them, however that one ends: a killed command leaves neither JupyterLab
-//! nor a compiler behind.
+//! Programs that end with the one that started them, however that one ends: a killed command leaves neither JupyterLab,
+//! cargo nor pip at work. Only the program itself is told, and what it has started is its own to end: a compiler that
+//! cargo has just called finishes the crate it is at, and nobody calls the next one.
 
 use crate::error::{Error, Result};
 use rustix::process::{Pid, getppid};

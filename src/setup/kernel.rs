@@ -7,13 +7,16 @@
 use super::Tools;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// The prepared kernel: what a Jupyter program must see to find it.
-#[derive(Clone, Debug)]
+/// The prepared kernel: what a Jupyter program must see to find it. As long as it lives, no later build removes the
+/// library that its kernels load.
+#[derive(Debug)]
 pub struct Kernel {
     folder: PathBuf,
+    _library: File,
 }
 
 impl Kernel {
@@ -26,7 +29,7 @@ impl Kernel {
     pub fn prepare(config: &Config, tools: &Tools) -> Result<Self> {
         let folder = config.home.join(".spar/kernel");
         let built = library()?;
-        let library = keep(&built, &folder.join("lib"))?;
+        let (library, held) = keep(&built, &folder.join("lib"))?;
         let init = init(&library, &built)?;
         write(&folder.join("evcxr/init.evcxr"), &init)?;
         let spec = serde_json::json!({
@@ -43,7 +46,7 @@ impl Kernel {
             },
         });
         write(&folder.join("share/kernels/rust/kernel.json"), &format!("{spec:#}\n"))?;
-        Ok(Self { folder })
+        Ok(Self { folder, _library: held })
     }
 
     /// The environment of a Jupyter program that shall find this kernel, and nothing of the user's own set-up.
@@ -79,16 +82,24 @@ fn library() -> Result<PathBuf> {
 /// What helps where the project's folder refuses a file.
 const OURS: &str = "make the project's folder writable for you, with some free space";
 
-/// How many builds of the library are kept: kernels that run go on with the one they began with.
+/// How many builds of the library are kept beside those that somebody may use.
 const KEPT: usize = 4;
 
-/// Gives this build of the library a place of its own, which no later build overwrites under a running kernel.
-fn keep(built: &Path, folder: &Path) -> Result<PathBuf> {
+/// Gives this build of the library a place of its own, which no later build overwrites under a running kernel, and
+/// which none removes as long as the returned file is open.
+fn keep(built: &Path, folder: &Path) -> Result<(PathBuf, File)> {
     let cannot = |e: std::io::Error| Error::cannot(format!("keep the library in {}", folder.display()), e).next(OURS);
     let about = std::fs::metadata(built).map_err(cannot)?;
     let age = about.modified().map_err(cannot)?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let place = folder.join(format!("{:x}-{:x}", age.as_nanos(), about.len()));
-    let library = place.join(built.file_name().unwrap_or_default());
+    let name = built.file_name().unwrap_or_default();
+    let library = place.join(name);
+    if !folder.exists() {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    // One at a time, so that nobody removes what another is about to use. A file system without locks removes nothing.
+    let alone = File::open(folder).map_err(cannot)?;
+    let may_remove = alone.lock().is_ok();
     if !library.exists() {
         std::fs::create_dir_all(&place).map_err(cannot)?;
         let fresh = place.join(format!("new-{}", std::process::id()));
@@ -97,14 +108,34 @@ fn keep(built: &Path, folder: &Path) -> Result<PathBuf> {
         }
         std::fs::rename(&fresh, &library).map_err(cannot)?;
     }
-    let mut places: Vec<_> = std::fs::read_dir(folder).map_err(cannot)?.filter_map(|e| Some(e.ok()?.path())).collect();
+    let held = File::open(&library).map_err(cannot)?;
+    if may_remove && held.lock_shared().is_ok() {
+        remove_unused(folder, name).map_err(cannot)?;
+    }
+    Ok((library, held))
+}
+
+/// Removes the builds that are older than the newest few and than all in use: a lab's kernels that are started again
+/// load the newest build of that moment, so whoever holds one may use any later one too.
+fn remove_unused(folder: &Path, name: &OsStr) -> std::io::Result<()> {
+    let entries = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut places: Vec<_> = entries.filter(|path| path.is_dir()).collect();
     // The names begin with the time of the build, in as many digits for centuries.
     places.sort();
-    for old in places.iter().rev().skip(KEPT).filter(|p| **p != place) {
+    places.truncate(places.len().saturating_sub(KEPT));
+    for old in places {
+        // Held through the file itself, which is there in a folder that is not ours to write, too.
+        let is_held = match File::open(old.join(name)) {
+            Ok(library) => library.try_lock().is_err(),
+            Err(e) => e.kind() != std::io::ErrorKind::NotFound,
+        };
+        if is_held {
+            break;
+        }
         // One that cannot be removed only takes space.
         let _ = std::fs::remove_dir_all(old);
     }
-    Ok(library)
+    Ok(())
 }
 
 /// evcxr's start-up lines. The flags are separated by U+001F, so that a path may hold a space.

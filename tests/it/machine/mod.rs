@@ -1,6 +1,7 @@
 //! Faults of the machine that a user meets: killed commands, two at once, full disks, closed folders, no network. For
 //! each: what is read, the exit code, and the state afterwards.
 
+mod builds;
 mod check;
 mod disk;
 mod ground;

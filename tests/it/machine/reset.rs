@@ -6,7 +6,7 @@ use spar::config::Secret;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 /// A ground whose services ran once, with a database of the test's own in them.
@@ -47,6 +47,7 @@ fn reset_deletes_after_a_typed_yes_only_and_the_next_start_is_the_first_one_agai
         fs::write(other, "another's").unwrap();
     }
     fs::write(ground.state("credentials.json"), "{}").unwrap();
+    let waiting = wait_for_kafka(&ground.state(""));
 
     let asked = ["", "no\n", "y\n", "YES\n", "yes please\n"];
     for words in asked {
@@ -68,6 +69,10 @@ fn reset_deletes_after_a_typed_yes_only_and_the_next_start_is_the_first_one_agai
     for other in &others {
         assert_eq!(fs::read_to_string(other).unwrap(), "another's");
     }
+    assert!(
+        waiting.exists() && !said.contains("undelivered"),
+        "the topics of one's own Kafka stay, so this does: {said}"
+    );
     ground.wait_until_nobody_is_left();
 
     let (said, code) = told(&ground.spar(&["services", "up"]));
@@ -76,6 +81,32 @@ fn reset_deletes_after_a_typed_yes_only_and_the_next_start_is_the_first_one_agai
     assert_eq!(told(&ground.spar(&["services", "reset", "--yes"])).1, Some(0));
     let (said, code) = told(&ground.spar(&["services", "reset"]));
     assert!(code == Some(0) && said.contains("nothing to delete"), "{said}");
+}
+
+/// A message that an ingestion kept in the state folder because Kafka did not take it.
+fn wait_for_kafka(state: &Path) -> PathBuf {
+    let file = state.join("undelivered/00000001-1-0.jsonl");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "{\"topic\":\"mastodon_stream\",\"key\":\"1\",\"payload\":\"{}\"}\n").unwrap();
+    file
+}
+
+#[test]
+fn messages_that_wait_for_the_embedded_kafka_go_with_its_topics() {
+    for topics in [true, false] {
+        let ground = Ground::new();
+        let state = ground.state("");
+        let waiting = wait_for_kafka(&state);
+        fs::write(state.join("lease.lock"), "").unwrap();
+        if topics {
+            fs::create_dir_all(state.join("kafka/data")).unwrap();
+        }
+        let mut reset = ground.command(&["services", "reset", "--yes"]);
+        let (said, code) = told(&reset.env("KAFKA_BOOTSTRAP_SERVERS", "").output().unwrap());
+        assert!(code == Some(0) && said.contains("undelivered messages"), "{said}");
+        assert!(said.contains(waiting.parent().unwrap().to_str().unwrap()), "the question names the folder: {said}");
+        assert!(!waiting.parent().unwrap().exists() && !state.join("kafka").exists(), "topics: {topics}");
+    }
 }
 
 #[test]
