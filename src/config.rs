@@ -386,8 +386,12 @@ pub(crate) fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
     let fresh = file.with_extension(format!("new-{}", std::process::id()));
     let mut out =
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(cannot)?;
-    out.write_all(bytes).and_then(|()| out.sync_all()).map_err(cannot)?;
-    std::fs::rename(&fresh, file).map_err(cannot)
+    let written = out.write_all(bytes).and_then(|()| out.sync_all()).and_then(|()| std::fs::rename(&fresh, file));
+    written.map_err(|e| {
+        // On a full disk every try would leave a piece.
+        let _ = std::fs::remove_file(&fresh);
+        cannot(e)
+    })
 }
 
 /// The Python that makes the project's environment: `SPAR_PYTHON`, else `python3`.

@@ -59,7 +59,8 @@ impl<'a> Run<'a> {
         let away = self.ingest.config.away;
         let flushed = self.flush(if outcome.is_ok() { away } else { FAREWELL.min(away) });
         self.count_deliveries();
-        outcome.and(flushed).map_err(|e| self.ingest.producer.set_aside(e))?;
+        let taken = outcome.and(flushed).and_then(|()| self.ingest.producer.nothing_left());
+        taken.map_err(|e| self.ingest.producer.set_aside(e))?;
         if self.end.is_exhausted() {
             self.control.say(
                 "Le serveur local a rejoint le présent : aucune tranche ne suit. Effacez son dossier pour recommencer.",
@@ -71,7 +72,8 @@ impl<'a> Run<'a> {
 
     /// What an earlier run had to keep goes before everything else.
     fn send_kept(&mut self) -> Result<()> {
-        let kept = self.ingest.producer.send_kept()?;
+        let Ingest { config, producer, .. } = self.ingest;
+        let kept = producer.send_kept(|| self.flush(config.away).and_then(|()| producer.nothing_left()))?;
         if kept > 0 {
             self.control.say(format!("Messages gardés d'une écoute interrompue, envoyés maintenant : {kept}."));
         }
@@ -232,6 +234,11 @@ impl<'a> Run<'a> {
     /// Keeps what cannot go further in the errors topic, with its cause.
     fn fail(&mut self, origin: &str, event: &str, cause: &str, body: &str) -> Result<()> {
         self.counters.errors += 1;
+        let json = self.failure(origin, event, cause, body)?;
+        self.send(&errors_topic(&self.ingest.config.topic), None, &json)
+    }
+
+    fn failure(&self, origin: &str, event: &str, cause: &str, body: &str) -> Result<Vec<u8>> {
         let failure = Failure {
             at: Timestamp::now().to_offset_form(),
             source: &self.ingest.config.source,
@@ -241,18 +248,19 @@ impl<'a> Run<'a> {
             body: start_of(body, BODY),
             truncated: body.len() > BODY,
         };
-        let json = serde_json::to_vec(&failure).map_err(|e| Error::cannot("write an error as JSON", e))?;
-        self.send(&errors_topic(&self.ingest.config.topic), None, &json)
+        serde_json::to_vec(&failure).map_err(|e| Error::cannot("write an error as JSON", e))
     }
 
     /// Sends; while Kafka's queue is full nothing more is read. A background job waits as long as it must.
     fn send(&self, topic: &str, key: Option<&str>, json: &[u8]) -> Result<()> {
-        let longest = self.end.is_bounded().then_some(self.ingest.config.away);
-        let give_up = |waiting| self.control.stopping() || longest.is_some_and(|longest| waiting > longest);
-        self.ingest.producer.send(topic, key, json, give_up)
+        self.ingest.producer.send(topic, key, json, |waiting| self.gives_up(waiting))
     }
 
-    /// Sends what Kafka did not take to the errors topic, and fails if that one did not take it either.
+    fn gives_up(&self, waiting: Duration) -> bool {
+        self.control.stopping() || (self.end.is_bounded() && waiting > self.ingest.config.away)
+    }
+
+    /// Sends what Kafka refused to the errors topic, and fails if that one did not take it either.
     fn keep_undelivered(&mut self) -> Result<()> {
         let mut messages = self.ingest.producer.take_undelivered().into_iter();
         let errors = errors_topic(&self.ingest.config.topic);
@@ -261,8 +269,11 @@ impl<'a> Run<'a> {
                 Err(Error::cannot(format!("keep errors in {errors}"), &message.cause)
                     .next("create it with the cell that creates the topics, then run this one again"))
             } else {
-                self.fail("kafka", &message.topic, &message.cause, &String::from_utf8_lossy(&message.payload))
+                // The message itself is given back, so the record of its failure need not be kept.
+                self.failure("kafka", &message.topic, &message.cause, &String::from_utf8_lossy(&message.payload))
+                    .and_then(|json| self.ingest.producer.offer(&errors, &json, |waiting| self.gives_up(waiting)))
             };
+            self.counters.errors += u64::from(kept.is_ok());
             if let Err(e) = kept {
                 self.ingest.producer.give_back(std::iter::once(message).chain(messages));
                 return Err(e);

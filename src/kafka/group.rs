@@ -159,16 +159,17 @@ impl Group {
         }
     }
 
-    /// True when the share changes within `limit`.
-    pub fn changes_within(&self, share: &Share, limit: Duration) -> bool {
+    /// Waits for `limit`; true when the share changes or `control` is told to stop before.
+    pub fn changes_within(&self, share: &Share, limit: Duration, control: &Control) -> bool {
         let deadline = Instant::now() + limit;
         let mut state = self.shared.lock();
-        while state.generation == share.generation {
+        while state.generation == share.generation && !control.stopping() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
             }
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let wait = left.min(POLL);
+            state = self.shared.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }

@@ -9,10 +9,10 @@ use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer at all.
@@ -30,6 +30,8 @@ pub(crate) struct Undelivered {
     pub key: Option<String>,
     pub payload: Vec<u8>,
     pub cause: String,
+    /// Nothing is wrong with it, it only could not go: it is kept whole, and never cut for the errors topic.
+    whole: bool,
 }
 
 /// How the messages sent so far fared.
@@ -62,11 +64,22 @@ struct Reports {
     acknowledged: AtomicU64,
     failed: AtomicU64,
     undelivered: Mutex<Vec<Undelivered>>,
+    /// While kept messages are sent: the places of all that fail, and whether they are `whole`. The messages themselves
+    /// may be taken meanwhile by another run.
+    watched: Mutex<Option<HashMap<usize, bool>>>,
+}
+
+/// Whatever panicked while it held one of these left a whole value.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Reports {
     fn keep(&self, message: Undelivered) {
-        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        if let Some(failed) = &mut *held(&self.watched) {
+            failed.insert(message.sequence, message.whole);
+        }
+        held(&self.undelivered).push(message);
     }
 }
 
@@ -84,12 +97,15 @@ impl ProducerContext for Context {
             }
             // The library holds at most 128 MiB, so no more comes back at once.
             Err((error, message)) => {
+                let code = error.rdkafka_error_code();
                 self.0.keep(Undelivered {
                     sequence,
                     topic: message.topic().to_owned(),
                     key: message.key().map(|key| String::from_utf8_lossy(key).into_owned()),
                     payload: message.payload().unwrap_or_default().to_owned(),
-                    cause: error.rdkafka_error_code().map_or_else(|| error.to_string(), |c| c.to_string()),
+                    cause: code.map_or_else(|| error.to_string(), |code| code.to_string()),
+                    // Another run with this producer ended, and took back what was on its way.
+                    whole: matches!(code, Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)),
                 });
                 self.0.failed.fetch_add(1, Ordering::Release);
             }
@@ -155,8 +171,36 @@ impl Producer {
         topic: &str,
         key: Option<&str>,
         payload: &[u8],
-        mut give_up: impl FnMut(Duration) -> bool,
+        give_up: impl FnMut(Duration) -> bool,
     ) -> Result<()> {
+        self.push((topic, key, payload), true, give_up).map(|_| ())
+    }
+
+    /// The same; a record that is refused is the caller's to keep.
+    pub(crate) fn offer(&self, topic: &str, payload: &[u8], give_up: impl FnMut(Duration) -> bool) -> Result<()> {
+        self.push((topic, None, payload), false, give_up).map(|_| ())
+    }
+
+    /// Queues a record and gives its place.
+    fn push(
+        &self,
+        (topic, key, payload): (&str, Option<&str>, &[u8]),
+        keeps: bool,
+        mut give_up: impl FnMut(Duration) -> bool,
+    ) -> Result<usize> {
+        let keep = |sequence, cause: &str| {
+            if keeps {
+                let (topic, key, payload) = (topic.to_owned(), key.map(str::to_owned), payload.to_owned());
+                self.0.reports.keep(Undelivered {
+                    sequence,
+                    topic,
+                    key,
+                    payload,
+                    cause: cause.to_owned(),
+                    whole: true,
+                });
+            }
+        };
         let full_since = Instant::now();
         let sequence = self.0.sequence.fetch_add(1, Ordering::Relaxed);
         let mut record = BaseRecord::<str, [u8], usize>::with_opaque_to(topic, sequence).payload(payload);
@@ -167,7 +211,7 @@ impl Producer {
             let (error, back) = match self.0.producer.send(record) {
                 Ok(()) => {
                     self.0.sent.fetch_add(1, Ordering::Relaxed);
-                    return Ok(());
+                    return Ok(sequence);
                 }
                 Err(refused) => refused,
             };
@@ -176,14 +220,14 @@ impl Producer {
                 let failure =
                     self.fatal().unwrap_or_else(|| failed(&format!("send to {topic}"), &self.0.broker, &error));
                 if code != Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+                    keep(sequence, &error.to_string());
                     return Err(failure);
                 }
                 return Err(failure.invalid());
             }
             if give_up(full_since.elapsed()) {
                 let cause = "its queue stayed full";
-                let (topic, key, payload) = (topic.to_owned(), key.map(str::to_owned), payload.to_owned());
-                self.0.reports.keep(Undelivered { sequence, topic, key, payload, cause: cause.to_owned() });
+                keep(sequence, cause);
                 return Err(self.stuck(cause));
             }
             record = back;
@@ -201,9 +245,17 @@ impl Producer {
         }
     }
 
-    /// The messages given up since the last call.
+    /// The messages that Kafka refused since the last call.
     pub(crate) fn take_undelivered(&self) -> Vec<Undelivered> {
-        std::mem::take(&mut *self.0.reports.undelivered.lock().unwrap_or_else(PoisonError::into_inner))
+        held(&self.0.reports.undelivered).extract_if(.., |message| !message.whole).collect()
+    }
+
+    /// Fails if messages are left that [`Producer::set_aside`] has to keep.
+    pub(crate) fn nothing_left(&self) -> Result<()> {
+        match held(&self.0.reports.undelivered).len() {
+            0 => Ok(()),
+            left => Err(self.stuck(&format!("{left} messages came back"))),
+        }
     }
 
     /// Gives back messages taken by [`Producer::take_undelivered`] that nobody could deal with.
@@ -232,27 +284,48 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// Fails if Kafka does not take them in time; they stay kept.
-    pub(crate) fn send_kept(&self) -> Result<usize> {
+    /// Fails if Kafka does not take them in time; they stay kept. What it refuses, `settle` puts into the errors topic;
+    /// if it fails they stay kept too.
+    pub(crate) fn send_kept(&self, mut settle: impl FnMut() -> Result<()>) -> Result<usize> {
+        // What could not be written when a run ended.
+        self.0.keep(&[])?;
         let Some((_lock, files)) = self.0.spool.open()? else {
             return Ok(0);
         };
         let mut count = 0;
         for file in files {
             let kept = Spool::read(&file)?;
-            self.send_again(&kept).map_err(|error| self.set_aside_beside(&kept, error))?;
-            std::fs::remove_file(&file).map_err(|e| Error::path(&file, &e))?;
+            self.send_again(&kept, &mut settle).map_err(|error| self.set_aside_beside(&kept, error))?;
+            Spool::remove(&file)?;
             count += kept.len();
         }
         Ok(count)
     }
 
-    fn send_again(&self, kept: &[Kept]) -> Result<()> {
-        let away = self.0.away;
-        for message in kept {
-            self.send(&message.topic, message.key.as_deref(), message.payload.as_bytes(), |waiting| waiting > away)?;
+    fn send_again(&self, kept: &[Kept], settle: &mut impl FnMut() -> Result<()>) -> Result<()> {
+        // One at a time: the spool is locked.
+        *held(&self.0.reports.watched) = Some(HashMap::new());
+        let sent = self.send_all(kept);
+        let failed = held(&self.0.reports.watched).take().unwrap_or_default();
+        let fates: Vec<bool> = sent?.iter().filter_map(|sequence| failed.get(sequence).copied()).collect();
+        // The library has nothing left on its way also when all of it failed.
+        match (fates.len(), fates.contains(&true)) {
+            (0, _) => Ok(()),
+            (_, false) => settle(),
+            (came_back, true) => Err(self.stuck(&format!("{came_back} of the kept messages came back"))),
         }
-        self.flush(away)
+    }
+
+    /// Sends the messages, waits until none is on its way, and gives their places.
+    fn send_all(&self, kept: &[Kept]) -> Result<Vec<usize>> {
+        let away = self.0.away;
+        let mut places = Vec::new();
+        for message in kept {
+            let record = (&*message.topic, message.key.as_deref(), message.payload.as_bytes());
+            places.push(self.push(record, false, |waiting| waiting > away)?);
+        }
+        self.flush(away)?;
+        Ok(places)
     }
 
     /// Waits until each message is acknowledged or given up, `limit` at most.
@@ -306,16 +379,27 @@ impl Inner {
         // the tables take it once.
         self.producer.purge(PurgeConfig::default().queue().inflight());
         let given_back = self.producer.flush(GIVE_BACK);
-        let mut messages =
-            std::mem::take(&mut *self.reports.undelivered.lock().unwrap_or_else(PoisonError::into_inner));
+        let count = self.keep(in_file)?;
+        given_back.map(|()| count).map_err(|e| failed("take back the last messages", &self.broker, &e))
+    }
+
+    /// Writes what failed to a file, but for what is `in_file` already. If it cannot be written, it stays in memory.
+    fn keep(&self, in_file: &[Kept]) -> Result<usize> {
+        let mut messages = std::mem::take(&mut *held(&self.reports.undelivered));
         messages.sort_by_key(|message| message.sequence);
-        let there: HashSet<&[u8]> = in_file.iter().map(|kept| kept.payload.as_bytes()).collect();
-        messages.retain(|message| !there.contains(&*message.payload));
+        let there: HashSet<_> = in_file.iter().map(|kept| (&*kept.topic, kept.payload.as_bytes())).collect();
+        messages.retain(|message| !there.contains(&(&*message.topic, &*message.payload)));
         let count = messages.len();
         if count > 0 {
-            self.spool.keep(&messages).map_err(|e| e.and(format!("{count} messages are lost")))?;
+            let written = self.spool.keep(&messages);
+            if let Err(e) = written {
+                held(&self.reports.undelivered).append(&mut messages);
+                return Err(e
+                    .and(format!("{count} messages are still in memory, and are tried again"))
+                    .next("make room there or make the folder writable, then listen again before this process ends"));
+            }
         }
-        given_back.map(|()| count).map_err(|e| failed("take back the last messages", &self.broker, &e))
+        Ok(count)
     }
 }
 
@@ -323,13 +407,17 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // The library would throw away what is queued; a bound, because the broker may be gone.
         let flushed = self.producer.flush(FAREWELL.min(self.away));
-        if flushed.is_err() || !self.reports.undelivered.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        if flushed.is_err() || !held(&self.reports.undelivered).is_empty() {
             match self.set_aside(&[]) {
+                Ok(0) => {}
                 Ok(kept) => say(format!(
                     "Kafka n'a pas acquitté {kept} messages : ils sont gardés dans {} et partiront à la prochaine écoute.",
                     self.spool.folder().display()
                 )),
-                Err(e) => say(format!("Kafka n'a pas acquitté les derniers messages : {e}")),
+                Err(e) => {
+                    let lost = held(&self.reports.undelivered).len();
+                    say(format!("Kafka n'a pas acquitté les derniers messages, et {lost} sont perdus : {e}"));
+                }
             }
         }
     }

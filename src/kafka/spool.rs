@@ -3,6 +3,7 @@
 use super::producer::Undelivered;
 use crate::config::{Config, write_private};
 use crate::error::{Error, Result};
+use crate::services::is_taken;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -65,17 +66,30 @@ impl Spool {
     /// The files, oldest first, if nobody else is sending them; the lock lasts as long as the value.
     pub fn open(&self) -> Result<Option<(File, Vec<PathBuf>)>> {
         let cannot = |e: std::io::Error| Error::cannot(format!("read {}", self.folder.display()), e);
-        let mut files: Vec<PathBuf> = match fs::read_dir(&self.folder) {
+        let lock = match File::open(&self.folder) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(cannot)?.flatten().map(|entry| entry.path()).collect(),
+            open => open.map_err(cannot)?,
         };
+        if !is_taken(lock.try_lock(), &self.folder, "set SPAR_STATE to a folder on a local disk")? {
+            return Ok(None);
+        }
+        // Listed under the lock: whoever had it before has removed what it sent.
+        let entries = fs::read_dir(&self.folder).map_err(cannot)?;
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         files.retain(|file| file.extension().is_some_and(|ending| ending == ENDING));
         files.sort();
-        let lock = File::open(&self.folder).map_err(cannot)?;
-        Ok((!files.is_empty() && lock.try_lock().is_ok()).then_some((lock, files)))
+        Ok((!files.is_empty()).then_some((lock, files)))
     }
 
-    /// The messages of a file; none when another process has sent and removed it meanwhile.
+    /// Removes a file whose messages Kafka has; it may be gone.
+    pub fn remove(file: &Path) -> Result<()> {
+        match fs::remove_file(file) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(|e| Error::path(file, &e)),
+        }
+    }
+
+    /// The messages of a file; none if somebody has removed it.
     pub fn read(file: &Path) -> Result<Vec<Kept>> {
         let action = || format!("read the kept messages of {}", file.display());
         let text = match fs::read_to_string(file) {

@@ -160,6 +160,9 @@ impl Source {
             let Some(position) = positions.iter().find(|p| p.topic == topic && p.part == *part) else {
                 continue;
             };
+            // Asked again: the owner before may have read and applied more since the survey.
+            let (_, end) = self.consumer.bounds(*part)?;
+            track.goal = end;
             let (first, next) = (track.from, position.next_offset);
             let stop = |why: String| {
                 Error::cannot(format!("go on with {topic} partition {part} at offset {next}"), why)
@@ -299,7 +302,7 @@ impl Feed {
             if line.over.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let lull = self.take(until)?;
+            let lull = self.take(until, control)?;
             if let Some(gaps) = &mut self.gaps {
                 let stream = &mut self.stream;
                 for _ in 0..STRIDE {
@@ -347,13 +350,16 @@ impl Feed {
     }
 
     /// Takes records until a stride is full or nothing comes; true when nothing came for a while.
-    fn take(&mut self, until: Until) -> Result<bool> {
+    fn take(&mut self, until: Until, control: &Control) -> Result<bool> {
         let most = match until {
             Until::Toots(n) => n.saturating_sub(self.read).min(STRIDE as u64) as usize,
             _ => STRIDE,
         };
         let (stream, read, told) = (&mut self.stream, &mut self.read, &mut self.idle_told);
         for _ in 0..most {
+            if control.stopping() {
+                return Ok(true);
+            }
             let wait = if stream.pending() > 0 { LULL } else { Duration::from_millis(50) };
             let came = self.toots.poll(wait, |record, missing| {
                 stream.note_missing(missing);

@@ -64,6 +64,11 @@ impl Sample {
         Self { rules, records: values.into_iter().enumerate().map(|(n, value)| (place(n), value)).collect() }
     }
 
+    /// The source that the first of its messages names, if any does.
+    pub(super) fn source(&self) -> Option<String> {
+        self.records.iter().find_map(|(_, value)| parse(value).ok()?.source.map(|source| source.into_owned()))
+    }
+
     /// The number of messages.
     pub fn len(&self) -> usize {
         self.records.len()

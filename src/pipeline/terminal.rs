@@ -25,14 +25,26 @@ pub fn worker(config: &Config) -> Result<()> {
     let asked = control.clone();
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::cannot("listen to signals", e))?;
     std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
+        for signal in signals.forever() {
+            if asked.stopping() {
+                // Asked twice: at once, as the signal does by itself.
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
             asked.stop();
         }
     });
     Store::create(config)?;
     let mut log = Log { last: Instant::now(), told: 0 };
+    let mut pipeline = Pipeline::quiet(config)?;
+    while !pipeline.has_source()? && !control.stopping() {
+        if log.last.elapsed() >= EVERY {
+            log.line(format_args!("waiting for a first message in {}", config.topic));
+            log.last = Instant::now();
+        }
+        control.pause(Duration::from_secs(1));
+    }
     log.line(format_args!("waiting for partitions of {}", config.topic));
-    let report = Pipeline::quiet(config)?.work(&control, &mut log)?;
+    let report = pipeline.work(&control, &mut log)?;
     log.line(format_args!("ended: {} records in {} batches", report.books.read, report.batches));
     Ok(())
 }

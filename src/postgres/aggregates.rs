@@ -37,14 +37,30 @@ const TAGS: &str = "INSERT INTO hashtag_avg_length AS t (hashtag, average_length
 const EMPTY_USERS: &str = "DELETE FROM user_avg_length WHERE user_id = ANY($1::text[]) AND toots <= 0";
 const EMPTY_TAGS: &str = "DELETE FROM hashtag_avg_length WHERE hashtag = ANY($1::text[]) AND toots <= 0";
 
-/// Merges `delta` in; keys go in ascending order, so that two workers never wait for each other in a circle.
-pub(crate) async fn write(run: &mut Run<'_>, delta: &Delta) -> Result<(), Error> {
-    windows(run, delta).await?;
+/// The windows that a batch may touch, locked in ascending order, so that two workers never wait in a circle.
+const LOCK: &str = "SELECT FROM toots_time_window_aggregates
+    WHERE window_start = ANY($1::timestamp[])
+        OR (closed_by IS DISTINCT FROM 'watermark' AND window_end <= $2::timestamp)
+    ORDER BY window_start, window_end FOR UPDATE";
+
+/// Merges the averages of `delta` in, users before tags, keys ascending.
+pub(crate) async fn averages(run: &mut Run<'_>, delta: &Delta) -> Result<(), Error> {
     lengths(run, &delta.users, USERS, EMPTY_USERS).await?;
     lengths(run, &delta.tags, TAGS, EMPTY_TAGS).await
 }
 
-async fn windows(run: &mut Run<'_>, delta: &Delta) -> Result<(), Error> {
+/// Merges the windows of `delta` in, and closes those that end at or before `mark`.
+pub(crate) async fn windows(run: &mut Run<'_>, delta: &Delta, mark: Option<Timestamp>) -> Result<(), Error> {
+    let touched: Vec<SystemTime> = delta.windows.keys().map(|window| window.start.into()).collect();
+    run.query(LOCK, &[&touched, &mark.map(SystemTime::from)]).await?;
+    merge(run, delta).await?;
+    if let Some(mark) = mark {
+        close(run, mark).await?;
+    }
+    Ok(())
+}
+
+async fn merge(run: &mut Run<'_>, delta: &Delta) -> Result<(), Error> {
     let times = |keep: &dyn Fn(&crate::stream::WindowChange) -> bool| -> Vec<SystemTime> {
         delta.windows.iter().filter(|(_, change)| keep(change)).map(|(w, _)| w.start.into()).collect()
     };
@@ -93,7 +109,7 @@ async fn lengths(
 }
 
 /// Marks the windows that end at or before `mark` as closed.
-pub(crate) async fn close(run: &mut Run<'_>, mark: Timestamp) -> Result<u64, Error> {
+async fn close(run: &mut Run<'_>, mark: Timestamp) -> Result<u64, Error> {
     run.execute(
         "UPDATE toots_time_window_aggregates SET closed_at = coalesce(closed_at, now()), closed_by = 'watermark'
          WHERE closed_by IS DISTINCT FROM 'watermark' AND window_end <= $1::timestamp",
@@ -104,6 +120,9 @@ pub(crate) async fn close(run: &mut Run<'_>, mark: Timestamp) -> Result<u64, Err
 
 /// Marks every open window as closed by idleness.
 pub(crate) async fn close_idle(run: &mut Run<'_>) -> Result<u64, Error> {
+    let lock = "SELECT FROM toots_time_window_aggregates WHERE closed_by IS NULL
+        ORDER BY window_start, window_end FOR UPDATE";
+    run.query(lock, &[]).await?;
     run.execute(
         "UPDATE toots_time_window_aggregates SET closed_at = now(), closed_by = 'idle' WHERE closed_by IS NULL",
         &[],

@@ -169,6 +169,15 @@ pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]
     let failed = |e: tokio_postgres::Error| statement_failed("ask stream_partition what was applied", &e);
     let tx = client.transaction().await.map_err(failed)?;
     let mut truth = None;
+    // A partition without records in the batch counts too: the batch notes whether it is idle.
+    for ((topic, part), mine) in
+        epochs.iter().filter(|(key, _)| !spans.iter().any(|s| (&s.topic, s.part) == (&key.0, key.1)))
+    {
+        let row = tx.query_opt(LOOK, &[&PIPELINE, topic, part]).await.map_err(failed)?;
+        if let Some(held) = row.map(|row| row.get::<_, i64>(1)).filter(|held| held != mine) {
+            return Ok(Truth::Fenced { part: *part, epoch: held });
+        }
+    }
     for span in spans {
         let place = format!("go on with {} partition {}", span.topic, span.part);
         let row = tx.query_opt(LOOK, &[&PIPELINE, &span.topic, &span.part]).await.map_err(failed)?;

@@ -289,9 +289,9 @@ async fn rebuild(tx: &Transaction<'_>, width: Width) -> Result<()> {
             late: row.get(4),
         });
     }
-    aggregates::write(&mut Run { tx, statements: &mut Statements::default() }, &delta)
-        .await
-        .map_err(failed("write windows and averages"))
+    let run = &mut Run { tx, statements: &mut Statements::default() };
+    aggregates::windows(run, &delta, None).await.map_err(failed("write windows"))?;
+    aggregates::averages(run, &delta).await.map_err(failed("write averages"))
 }
 
 /// Gives columns the types of the contract, unless a view of the user's shows them: then they stay as they are, and

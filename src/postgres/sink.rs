@@ -19,6 +19,8 @@ use tokio_postgres::error::SqlState;
 /// How many progress rows are kept.
 const PROGRESS: i64 = 10_000;
 
+const ONE_BY_ONE: &str = "SELECT pg_advisory_xact_lock(hashtextextended('idle ' || $1, 0))";
+
 const HISTORY: &str = "SELECT EXISTS (SELECT FROM history_toots h
     WHERE NOT EXISTS (SELECT FROM filtered_toots f WHERE f.toot_id = h.toot_id))";
 
@@ -103,6 +105,7 @@ pub(crate) struct Sink {
     config: Config,
     owner: String,
     topic: String,
+    source: String,
     width: Width,
     lateness: Duration,
     /// Of the topic of toots, whoever reads them.
@@ -141,6 +144,7 @@ impl Sink {
             config: config.clone(),
             owner: owner.to_owned(),
             topic: rules.topic.clone(),
+            source: rules.source.clone(),
             width: rules.width,
             lateness: rules.lateness,
             partitions: 0,
@@ -269,18 +273,16 @@ impl Sink {
         phases.rows = clock.elapsed().as_secs_f64();
         strike(hook, Step::Stored)?;
         let clock = Instant::now();
-        aggregates::write(&mut run, &delta).await.map_err(sql("write windows and averages"))?;
         let marks = ledger::marks(&mut run, &self.topic, self.partitions).await.map_err(sql("read the watermarks"))?;
         let closing = closing(&watermarks(&marks, self.lateness));
-        if let Some(mark) = closing {
-            aggregates::close(&mut run, mark).await.map_err(sql("close windows"))?;
-        }
+        aggregates::windows(&mut run, &delta, closing).await.map_err(sql("write and close windows"))?;
+        aggregates::averages(&mut run, &delta).await.map_err(sql("write averages"))?;
         phases.aggregates = clock.elapsed().as_secs_f64();
         strike(hook, Step::Aggregated)?;
         books.dropped_tags += delta.dropped_tags;
         rows::set_aside(&mut run, batch, &self.owner).await.map_err(sql("write dead letters and gaps"))?;
         if books.read > books.dead {
-            rows::remember_source(&mut run, &self.config.source).await.map_err(sql("note the source"))?;
+            rows::remember_source(&mut run, &self.source).await.map_err(sql("note the source"))?;
         }
         let told =
             Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, began, phases, closing };
@@ -320,6 +322,8 @@ impl Sink {
             let failed = |e: tokio_postgres::Error| statement_failed("close the windows of an idle stream", &e);
             let tx = self.client.transaction().await.map_err(failed)?;
             let mut run = Run { tx: &tx, statements: &mut self.statements };
+            // One worker after the other: two that fall idle together would each see the other at work.
+            run.execute(ONE_BY_ONE, &[&self.topic]).await.map_err(failed)?;
             for ((topic, part), epoch) in &self.epochs {
                 if !ledger::holds(&mut run, topic, *part, *epoch).await.map_err(failed)? {
                     return Ok(0);
@@ -333,9 +337,8 @@ impl Sink {
             }
             let marks = ledger::marks(&mut run, &self.topic, self.partitions).await.map_err(failed)?;
             let all_idle = marks.iter().all(|(_, idle)| *idle);
-            if let Some(mark) = closing(&watermarks(&marks, self.lateness)) {
-                aggregates::close(&mut run, mark).await.map_err(failed)?;
-            }
+            let none = crate::stream::Delta::new(self.width);
+            aggregates::windows(&mut run, &none, closing(&watermarks(&marks, self.lateness))).await.map_err(failed)?;
             let closed = if all_idle { aggregates::close_idle(&mut run).await.map_err(failed)? } else { 0 };
             tx.commit().await.map_err(failed)?;
             self.idle = idle;

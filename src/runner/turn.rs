@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::services::is_taken;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -32,7 +33,7 @@ fn tables(state: &Path) -> Result<File> {
     let mut lock = File::options().read(true).write(true).create(true).truncate(false).open(&file).map_err(|e| {
         Error::cannot(format!("write {}", file.display()), e).next("set SPAR_STATE to a folder that you may write to")
     })?;
-    if lock.try_lock().is_err() {
+    if !is_taken(lock.try_lock(), &file, "set SPAR_STATE to a folder on a local disk")? {
         let mut by = String::new();
         // A holder that has not written its number yet is named without it.
         let _ = lock.read_to_string(&mut by);
@@ -63,12 +64,14 @@ fn results(out: &Path) -> Result<File> {
     let _ = fs::remove_file(&trial);
     written.map_err(cannot)?;
     let lock = File::open(out).map_err(cannot)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(_) => {
-            Err(busy(out, "another `spar run` writes there", "wait until it ends, or choose another folder with --out"))
-        }
+    if !is_taken(lock.try_lock(), out, "choose a folder on a local disk with --out")? {
+        return Err(busy(
+            out,
+            "another `spar run` writes there",
+            "wait until it ends, or choose another folder with --out",
+        ));
     }
+    Ok(lock)
 }
 
 fn busy(place: &Path, why: &str, next: &str) -> Error {

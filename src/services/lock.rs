@@ -75,11 +75,22 @@ fn open(file: &Path) -> Result<File> {
 }
 
 fn attempt(path: &Path, file: File, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Option<Lock>> {
-    match lock(&file) {
-        Ok(()) => Ok(Some(Lock(file))),
-        Err(TryLockError::WouldBlock) => Ok(None),
+    let taken = is_taken(lock(&file), path, "set SPAR_STATE to a folder on a local disk")?;
+    Ok(taken.then_some(Lock(file)))
+}
+
+/// True if a try took the lock of `path`, false while somebody else holds it.
+///
+/// # Errors
+///
+/// Fails if the file system gives no locks: nobody holds it then, and waiting would not help. `next` says where to go.
+pub(crate) fn is_taken(tried: Result<(), TryLockError>, path: &Path, next: &str) -> Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(e)) => {
-            Err(Error::cannot(format!("lock {}", path.display()), e).next("set SPAR_STATE to a folder on a local disk"))
+            let cause = format!("its file system gives no locks ({e})");
+            Err(Error::cannot(format!("lock {}", path.display()), cause).next(next))
         }
     }
 }

@@ -31,7 +31,7 @@ pub use status::status;
 use crate::config::{Config, Endpoints};
 use crate::display::Report;
 use crate::error::{Error, Result};
-pub(crate) use lock::Lock;
+pub(crate) use lock::{Lock, is_taken};
 use process::{Identity, PAUSE};
 use site::{ALL, LEASE, PINNED, STARTING, Service, Site};
 use std::fs;

@@ -102,7 +102,7 @@ fn lock(tools: &Path) -> Result<File> {
         Error::cannot(format!("lock {}", file.display()), e).next("set SPAR_TOOLS to a folder that you may write to")
     };
     let lock = File::options().read(true).write(true).create(true).truncate(false).open(&file).map_err(cannot)?;
-    if lock.try_lock().is_err() {
+    if !crate::services::is_taken(lock.try_lock(), &file, "set SPAR_TOOLS to a folder on a local disk")? {
         eprintln!("Another set-up works in {}; waiting for it.", tools.display());
         lock.lock().map_err(cannot)?;
     }

@@ -31,6 +31,7 @@ impl Worker {
             .env("KAFKA_TOPIC", &config.topic)
             // The shortest that a broker allows by default: a test waits for it.
             .env("SPAR_SESSION_SECONDS", "6")
+            .env("SPAR_IDLE_SECONDS", config.idle.as_secs().to_string())
             .env("MASTODON_URL", "")
             .stderr(Stdio::from(File::create(&log).unwrap()))
             .spawn()
@@ -119,33 +120,38 @@ fn alone(drafts: &[Draft]) -> Vec<Vec<String>> {
     desk.tables()
 }
 
+/// Sends the drafts a few at a time, as a stream does, while something else happens.
+fn send_slowly(desk: &Desk, drafts: &[Draft]) {
+    for some in drafts.chunks(30) {
+        desk.send(some);
+        std::thread::sleep(Duration::from_millis(40));
+    }
+}
+
 #[test]
-fn workers_join_leave_and_die_and_the_tables_are_those_of_one() {
+fn workers_join_leave_and_die_while_toots_arrive_and_the_tables_are_those_of_one() {
     let drafts = story(0..6000);
     let expected = alone(&drafts);
     let desk = Desk::with_partitions(PARTITIONS);
     let folder = tempfile::tempdir().unwrap();
-    let mut parts = drafts.chunks(drafts.len() / 4 + 1);
-
     let mut first = Worker::start(&desk, &folder, "first");
-    desk.send(parts.next().unwrap());
-    eventually("one worker takes all partitions", LIMIT, || all_of(&desk, &[&first]));
-    let mut second = Worker::start(&desk, &folder, "second");
-    eventually("two workers share them", LIMIT, || all_of(&desk, &[&first, &second]));
-    desk.send(parts.next().unwrap());
-    eventually("both work", LIMIT, || lag(&desk) == 0);
+    let third = std::thread::scope(|scope| {
+        scope.spawn(|| send_slowly(&desk, &drafts));
+        eventually("one worker takes all partitions", LIMIT, || all_of(&desk, &[&first]));
+        let mut second = Worker::start(&desk, &folder, "second");
+        eventually("two workers share them", LIMIT, || all_of(&desk, &[&first, &second]));
 
-    // One dies without a word, the other goes on alone.
-    desk.send(parts.next().unwrap());
-    second.signal("-KILL");
-    eventually("the other takes over what the dead one held", LIMIT, || all_of(&desk, &[&first]) && lag(&desk) == 0);
+        // One dies without a word, the other goes on alone.
+        second.signal("-KILL");
+        eventually("the other takes over what the dead one held", LIMIT, || all_of(&desk, &[&first]));
 
-    // One is asked to leave, and hands over at once.
-    let third = Worker::start(&desk, &folder, "third");
-    eventually("two workers share them again", LIMIT, || all_of(&desk, &[&first, &third]));
-    first.signal("-TERM");
-    assert!(first.process.wait().unwrap().success(), "{}", first.told());
-    desk.send(parts.next().unwrap());
+        // One is asked to leave, and hands over at once.
+        let third = Worker::start(&desk, &folder, "third");
+        eventually("two workers share them again", LIMIT, || all_of(&desk, &[&first, &third]));
+        first.signal("-TERM");
+        assert!(first.process.wait().unwrap().success(), "{}", first.told());
+        third
+    });
     eventually("the last one does the rest", LIMIT, || all_of(&desk, &[&third]) && lag(&desk) == 0);
     assert!(third.told().contains("partitions: "), "{}", third.told());
 
@@ -158,9 +164,43 @@ fn workers_join_leave_and_die_and_the_tables_are_those_of_one() {
 }
 
 #[test]
+fn two_workers_that_fall_idle_together_close_the_windows() {
+    let mut desk = Desk::with_partitions(PARTITIONS);
+    desk.config.idle = Duration::from_secs(1);
+    let folder = tempfile::tempdir().unwrap();
+    desk.send(&[message("first").at("2024-10-10T08:05:00Z")]);
+    let first = Worker::start(&desk, &folder, "first");
+    let second = Worker::start(&desk, &folder, "second");
+    eventually("two workers share the topic", LIMIT, || all_of(&desk, &[&first, &second]));
+    for hour in 8..11 {
+        let drafts: Vec<Draft> =
+            (0..60).map(|n| message(&format!("{hour}-{n}")).at(&format!("2024-10-10T{hour:02}:10:00Z"))).collect();
+        desk.send(&drafts);
+        eventually("all is written, and no window is left open", LIMIT, || {
+            let open = "SELECT count(*)::text FROM toots_time_window_aggregates WHERE closed_by IS NULL";
+            desk.count("filtered_toots") == 1 + 60 * (hour - 7) && desk.query(open) == ["0"]
+        });
+    }
+    desk.assert_consistent();
+}
+
+#[test]
+fn a_worker_learns_from_the_messages_whose_toots_they_are() {
+    let desk = Desk::with_partitions(2);
+    let folder = tempfile::tempdir().unwrap();
+    let worker = Worker::start(&desk, &folder, "worker");
+    let drafts: Vec<Draft> = (0..20).map(|n| message(&n.to_string()).set("source", "toots.example")).collect();
+    desk.send(&drafts);
+    eventually("the worker writes them", LIMIT, || lag(&desk) == 0);
+    assert_eq!((desk.count("filtered_toots"), desk.count("dead_letter")), (20, 0), "{}", worker.told());
+    assert_eq!(desk.query("SELECT value FROM about WHERE key = 'source'"), ["toots.example"]);
+}
+
+#[test]
 fn windows_wait_for_the_slowest_worker() {
     let desk = Desk::with_partitions(PARTITIONS);
     let folder = tempfile::tempdir().unwrap();
+    desk.send(&[message("first").at("2024-10-10T08:05:00Z")]);
     let first = Worker::start(&desk, &folder, "first");
     let second = Worker::start(&desk, &folder, "second");
     eventually("two workers share the topic", LIMIT, || all_of(&desk, &[&first, &second]));

@@ -4,6 +4,7 @@ mod addresses;
 mod clock;
 mod front;
 mod kafka_dies;
+mod kept;
 mod partie1;
 mod postgres_dies;
 mod process_dies;

@@ -9,26 +9,27 @@ use spar::kafka::{gaps_topic, tail, topic_info};
 use spar::local::{LocalSettings, start};
 use spar::{Config, Ingest, Journal, Mastodon, Pipeline, Producer, Timestamp, Until};
 use std::collections::HashSet;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Says to a child what it is; it is one of these very tests.
 const CHILD: &str = "SPAR_TEST_CHILD";
 
-/// Starts this test again as a process of its own, which a test may kill.
-fn child(test: &str, config: &Config, more: &[(&str, &str)]) -> Child {
+/// Starts this test again as a process of its own with a state of its own, which a test may kill.
+fn child(test: &str, config: &Config, state: &Path, more: &[(&str, &str)]) -> Child {
     let name = format!("faults::process_dies::{test}");
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", &name, "--nocapture"]).env(CHILD, test).env("KAFKA_TOPIC", &config.topic);
     child.env("KAFKA_BOOTSTRAP_SERVERS", config.kafka().unwrap()).stdout(Stdio::null()).stderr(Stdio::null());
-    child.envs(more.iter().copied()).spawn().unwrap()
+    child.env("SPAR_STATE", state).envs(more.iter().copied()).spawn().unwrap()
 }
 
 /// The settings that the parent gave.
 fn given() -> Config {
     let env = |key: &str| std::env::var(key).ok();
-    let state = std::env::temp_dir().join("unused");
-    let mut config = config_in(&state, &[]);
+    let state = env("SPAR_STATE").expect("the parent gives a folder");
+    let mut config = config_in(Path::new(&state), &[]);
     config.topic = env("KAFKA_TOPIC").unwrap();
     config.kafka = env("KAFKA_BOOTSTRAP_SERVERS");
     config.database_url = env("DATABASE_URL").map(Secret::new);
@@ -76,11 +77,12 @@ fn partie2_killed_at_any_moment_leaves_the_tables_of_an_undisturbed_run() {
     let books = undisturbed.run().books;
     assert!(books.late > 0 && books.edits > 0 && books.deletes > 0);
     let url = desk.config.database_url().unwrap().expose();
+    let folder = tempfile::tempdir().unwrap();
     let (mut epochs, mut positions) = (0, Vec::new());
     for n in 0..8u64 {
         // There is always something to read, and the blow falls a little later each time.
         desk.send(&drafts[n as usize * 750..][..750]);
-        let mut worker = child(NAME, &desk.config, &[("DATABASE_URL", url)]);
+        let mut worker = child(NAME, &desk.config, folder.path(), &[("DATABASE_URL", url)]);
         eventually("the worker takes over", Duration::from_secs(60), || {
             let epoch = desk.query("SELECT coalesce(max(epoch), 0)::text FROM stream_partition")[0].parse().unwrap();
             std::mem::replace(&mut epochs, epoch) < epoch
@@ -130,7 +132,7 @@ fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
             ("MASTODON_CONTROL", server.control.as_str()),
             ("MASTODON_ACCESS_TOKEN", config.access_token.as_ref().unwrap().expose()),
         ];
-        let mut listener = child(NAME, &config, &more);
+        let mut listener = child(NAME, &config, &folder.path().join("child"), &more);
         eventually("messages are in the topic", Duration::from_secs(60), || records() > before + 20);
         signal(&mut listener, how);
         let ended = Timestamp::now();
