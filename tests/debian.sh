@@ -45,26 +45,36 @@ fi
 for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do
     [ ! -e "$file" ] || cp "$file" "$root$file"
 done
-network=$(env | grep -E '^(https?_proxy|no_proxy|PIP_(CERT|INDEX_URL|DEFAULT_TIMEOUT)|CARGO_(HTTP|NET|REGISTRIES)_[A-Z_]*|SSL_CERT_FILE|REQUESTS_CA_BUNDLE)=' || true)
-
 # inside <user> <words…>: a process of that user in the root folder, alone with what it starts.
 inside() {
     user=$1
     shift
     # shellcheck disable=SC2016 # the inner shell puts them in
-    ROOT=$root WHO=$user NETWORK=$network RUST=$rust CARGO=${DEBIAN_CARGO:-} unshare --mount --pid --fork --kill-child sh -c '
+    ROOT=$root WHO=$user RUST=$rust CARGO=${DEBIAN_CARGO:-} unshare --mount --pid --fork --kill-child sh -c '
         set -eu
-        mount -t proc proc "$ROOT/proc"
-        mount --rbind /dev "$ROOT/dev"
+        root=$ROOT who=$WHO cargo=$CARGO
+        mount -t proc proc "$root/proc"
+        mount --rbind /dev "$root/dev"
         if [ -n "$RUST" ]; then
-            mount --bind "$RUST" "$ROOT/opt/rust"
-            mount -o remount,bind,ro "$ROOT/opt/rust"
+            mount --bind "$RUST" "$root/opt/rust"
+            mount -o remount,bind,ro "$root/opt/rust"
         fi
-        place=/root
-        [ "$WHO" = root ] || place=/home/$WHO
-        set -- /usr/bin/env -i HOME="$place" USER="$WHO" LANG=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive \
-            PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin $NETWORK ${CARGO:+CARGO_HOME=$CARGO} "$@"
-        exec chroot --userspec="$WHO:$WHO" --groups="" "$ROOT" "$@"
+        # Of this environment only what says how to reach the network goes on. It may hold passwords, so it never becomes
+        # words of a command, which everyone sees in `ps`.
+        for name in $(env | sed -n "s/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p"); do
+            case $name in
+            http_proxy | https_proxy | no_proxy | SSL_CERT_FILE | REQUESTS_CA_BUNDLE) ;;
+            PIP_CERT | PIP_INDEX_URL | PIP_DEFAULT_TIMEOUT | CARGO_HTTP_* | CARGO_NET_* | CARGO_REGISTRIES_*) ;;
+            *) unset "$name" ;;
+            esac
+        done
+        HOME=/root
+        [ "$who" = root ] || HOME=/home/$who
+        USER=$who LANG=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+        export HOME USER LANG TERM DEBIAN_FRONTEND PATH
+        [ -z "$cargo" ] || export CARGO_HOME="$cargo"
+        exec chroot --userspec="$who:$who" --groups="" "$root" "$@"
     ' inside "$@" </dev/null
 }
 # person <script>: as the ordinary user, in the clone.
