@@ -160,10 +160,11 @@ impl Source {
             let Some(position) = positions.iter().find(|p| p.topic == topic && p.part == *part) else {
                 continue;
             };
-            // Asked again: the owner before may have read and applied more since the survey.
-            let (_, end) = self.consumer.bounds(*part)?;
-            track.goal = end;
             let (first, next) = (track.from, position.next_offset);
+            if next > track.goal {
+                // The owner before may have read and applied more since the survey.
+                track.goal = self.consumer.bounds(*part)?.1;
+            }
             let stop = |why: String| {
                 Error::cannot(format!("go on with {topic} partition {part} at offset {next}"), why)
                     .next("remove its row from stream_partition to read it from its first record")
