@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use spar::toot::{Change, Keywords, Message, Refusal, Status, Verdict, html_to_text, judge};
 
 /// The contract's fields, in its order.
-const FIELDS: [&str; 16] = [
+pub const FIELDS: [&str; 16] = [
     "id",
     "created_at",
     "content",

@@ -4,30 +4,11 @@ use super::{Script, json};
 use crate::listen::{config, listener};
 use crate::local::client::server;
 use crate::support::{fresh_topic, unique};
+use crate::toot::FIELDS;
 use serde_json::Value;
 use spar::kafka::create_topic;
 use spar::{Config, Until};
 use std::collections::BTreeMap;
-
-/// The sixteen fields of the contract, in its order.
-const FIELDS: [&str; 16] = [
-    "id",
-    "created_at",
-    "content",
-    "user_id",
-    "username",
-    "acct",
-    "display_name",
-    "visibility",
-    "reblogs_count",
-    "favourites_count",
-    "tags",
-    "language",
-    "replies_count",
-    "followers_count",
-    "following_count",
-    "statuses_count",
-];
 
 fn read(config: &Config) -> Vec<Value> {
     let group = unique("original");
