@@ -6,18 +6,18 @@ use crate::config::Config;
 use crate::display::Table;
 use crate::error::Result;
 use crate::kafka::{gaps_topic, topic_info};
-use crate::postgres::Store;
+use crate::postgres::{Store, ledger};
 use crate::runtime::block_on;
 use polars::prelude::df;
 use std::fmt;
 
 /// How many of the latest batches are shown.
-const BATCHES: usize = 10;
+const BATCHES: i64 = 10;
 
 const LATEST: &str = "SELECT batch_id, \"timestamp\", num_input_rows, round(processed_rows_per_second)::bigint AS
         processed_rows_per_second, batch_duration_ms, watermark, (observed_metrics->>'late')::bigint AS late,
         (observed_metrics->>'dead')::bigint AS dead_letters, run_id
-    FROM progress WHERE name = 'partie2' ORDER BY \"timestamp\" DESC LIMIT 10";
+    FROM progress WHERE name = $1 ORDER BY \"timestamp\" DESC LIMIT $2";
 
 /// What [`Pipeline::status`] found.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl StreamStatus {
     /// Fails if one of them is away, or if the topic or the tables do not exist.
     pub fn read(config: &Config) -> Result<Self> {
         let store = Store::connect(config)?;
-        let applied = block_on(crate::postgres::ledger::applied(&store.client))?;
+        let applied = block_on(ledger::applied(&store.client))?;
         let mut topics = vec![topic_info(config)?];
         let gaps = Config { topic: gaps_topic(&config.topic), ..config.clone() };
         topics.extend(topic_info(&gaps).ok());
@@ -63,7 +63,7 @@ impl StreamStatus {
             "topic" => names, "partition" => parts, "owner" => owners, "next_offset" => next, "end_offset" => last,
             "lag" => lag, "watermark" => marks, "idle" => idle,
         ))?;
-        Ok(Self { partitions, batches: store.query(LATEST, &[])?, lag: total })
+        Ok(Self { partitions, batches: store.query(LATEST, &[&ledger::PIPELINE, &BATCHES])?, lag: total })
     }
 
     /// Shows the state in a notebook.

@@ -6,7 +6,7 @@ use super::{Pipeline, Sample};
 use crate::config::Config;
 use crate::display::{Report, Table, say};
 use crate::error::{Error, Result};
-use crate::postgres::{Store, about};
+use crate::postgres::{Store, about, ledger};
 use crate::runtime::block_on;
 use crate::stream::Rules;
 use polars::prelude::{DataFrame, PolarsResult, df};
@@ -87,11 +87,10 @@ impl Pipeline {
         say("Lecture des flux de Kafka...");
         let bounds = Survey::new(&self.config)?.bounds();
         let store = Store::connect(&self.config)?;
-        let mut next = Vec::new();
-        for (part, first, _) in &bounds {
-            let position = block_on(crate::postgres::ledger::position(&store.client, &self.config.topic, *part))?;
-            next.push(position.unwrap_or(*first));
-        }
+        let applied = block_on(ledger::applied(&store.client))?;
+        let mine = |part: i32| applied.iter().find(|row| row.topic == self.config.topic && row.part == part);
+        let next: Vec<i64> =
+            bounds.iter().map(|(part, first, _)| mine(*part).map_or(*first, |row| row.next_offset)).collect();
         let lag: Vec<i64> = bounds.iter().zip(&next).map(|((_, _, end), next)| (end - next).max(0)).collect();
         say("Flux de Kafka configuré.");
         table(df!(

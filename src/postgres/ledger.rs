@@ -234,15 +234,3 @@ pub(crate) async fn holds(
     let rows = run.query(LOOK, &[&PIPELINE, &topic, &part]).await?;
     Ok(rows.first().is_some_and(|row| row.get::<_, i64>(1) == epoch))
 }
-
-/// The first offset of a partition that is not applied yet, if anything is.
-pub(crate) async fn position(client: &Client, topic: &str, part: i32) -> Result<Option<i64>> {
-    client
-        .query_opt(
-            "SELECT next_offset FROM stream_partition WHERE pipeline = $1 AND topic = $2 AND part = $3",
-            &[&PIPELINE, &topic, &part],
-        )
-        .await
-        .map(|row| row.map(|row| row.get(0)))
-        .map_err(|e| statement_failed("read stream_partition", &e))
-}
