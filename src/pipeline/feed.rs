@@ -251,6 +251,7 @@ impl Source {
     /// What was read since the last batch.
     fn spans(&mut self, mark: impl Fn(i32) -> Option<Timestamp>) -> Vec<Span> {
         let topic = self.consumer.topic().to_owned();
+        let ends = self.consumer.ends();
         let mut spans = Vec::new();
         for (part, track) in self.tracks.iter_mut().filter(|(_, track)| track.next > track.from) {
             spans.push(Span {
@@ -258,6 +259,7 @@ impl Source {
                 part: *part,
                 from: std::mem::replace(&mut track.from, track.next),
                 to: track.next,
+                latest: ends.get(part).copied().unwrap_or(track.goal).max(track.next),
                 max_event_time: mark(*part),
                 last_key: track.key(),
                 last_timestamp: track.last_timestamp,
