@@ -99,10 +99,10 @@ impl Pipeline {
         survey.keep(mine);
         let mut sink = Sink::open(&self.config, &self.rules, &owner, self.hook.clone())?;
         let still = || !control.stopping();
-        let Some(positions) = sink.take_over(&survey.wanted(), survey.partitions, still)? else {
+        let Some((positions, rules)) = sink.take_over(&survey.wanted(), survey.partitions, still)? else {
             return Ok(End::Done);
         };
-        let feed = survey.begin(self.rules.clone(), &positions, &self.config)?;
+        let feed = survey.begin(rules, &positions, &self.config)?;
         pump(feed, &mut sink, until, control, report, watch)
     }
 }
