@@ -1,6 +1,7 @@
 //! The run on one screen: Kafka → stream → PostgreSQL, each batch one transaction.
 
 mod feed;
+mod lag;
 mod report;
 mod sample;
 mod status;
@@ -184,7 +185,7 @@ fn pump(
 
 fn write(batch: &Batch, seconds: f64, sink: &mut Sink, control: &Control, report: &mut StreamReport) -> Result<End> {
     report.announce(sink.next_batch(), control);
-    Ok(match sink.commit(batch)? {
+    Ok(match sink.commit(batch, seconds)? {
         Outcome::Committed(committed) => {
             report.add(&committed, batch, seconds, control);
             End::Done

@@ -116,6 +116,8 @@ pub(crate) struct Sink {
     statements: Statements,
     epochs: Epochs,
     batch_id: i64,
+    /// When the batch before began to be written.
+    last_began: Option<Instant>,
     /// True while batches hold toots that are stored already: look first, instead of failing on their keys.
     cautious: bool,
     /// True when `history_toots` holds toots that `filtered_toots` does not. None is added while we run: partie4
@@ -153,6 +155,7 @@ impl Sink {
             statements: Statements::default(),
             epochs: Epochs::new(),
             batch_id,
+            last_began: None,
             cautious: false,
             history,
             hook,
@@ -180,18 +183,19 @@ impl Sink {
         self.batch_id
     }
 
-    /// Writes the batch, once and for all, whatever happens on the way.
+    /// Writes the batch, once and for all, whatever happens on the way; `reading` is how many seconds it took to fill.
     ///
     /// # Errors
     ///
     /// Fails if another worker took a partition over, or if the server refuses the rows or stays away.
-    pub fn commit(&mut self, batch: &Batch) -> Result<Outcome> {
+    pub fn commit(&mut self, batch: &Batch, reading: f64) -> Result<Outcome> {
         let began = Instant::now();
+        let since = self.last_began.replace(began).map(|last| (began - last).as_secs_f64());
         let mut applied = None;
         let mut patience = Patience::new(self.config.away);
         let mut retries = 0;
         loop {
-            let trouble = block_on(self.attempt(batch, began, &mut applied)).err();
+            let trouble = block_on(self.attempt(batch, Pace { began, reading, since, retries }, &mut applied)).err();
             let error = match trouble {
                 None => return Ok(self.done(batch, applied, retries)),
                 Some(Trouble::Struck) => return Err(Error::cannot("go on", "a test stopped the run here")),
@@ -248,7 +252,7 @@ impl Sink {
     async fn attempt(
         &mut self,
         batch: &Batch,
-        began: Instant,
+        pace: Pace,
         applied: &mut Option<(Books, Phases)>,
     ) -> std::result::Result<(), Trouble> {
         let mut phases = Phases::default();
@@ -285,7 +289,7 @@ impl Sink {
             rows::remember_source(&mut run, &self.source).await.map_err(sql("note the source"))?;
         }
         let told =
-            Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, began, phases, closing };
+            Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, pace, phases, closing };
         told.write(&mut run).await.map_err(sql("write the progress"))?;
         strike(hook, Step::Written)?;
         // From here on the batch may be applied even if an error says otherwise.
@@ -293,7 +297,7 @@ impl Sink {
         let clock = Instant::now();
         tx.commit().await.map_err(sql("commit a batch"))?;
         phases.commit = clock.elapsed().as_secs_f64();
-        phases.total = began.elapsed().as_secs_f64();
+        phases.total = pace.began.elapsed().as_secs_f64();
         *applied = Some((books, phases));
         strike(hook, Step::Committed)
     }
@@ -405,21 +409,34 @@ async fn store(
     Ok((books, delta))
 }
 
+/// The times of a batch that the progress tells.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// When its writing began.
+    began: Instant,
+    /// Seconds it took to fill.
+    reading: f64,
+    /// Seconds between the batch before and this one; none for the first.
+    since: Option<f64>,
+    /// How often it was tried before.
+    retries: u32,
+}
+
 /// The row of a batch in `progress`, with the names of Spark's StreamingQueryProgress.
 struct Progress<'a> {
     batch: &'a Batch,
     books: &'a Books,
     owner: &'a str,
     batch_id: i64,
-    began: Instant,
+    pace: Pace,
     phases: Phases,
     closing: Option<Timestamp>,
 }
 
 impl Progress<'_> {
     async fn write(&self, run: &mut Run<'_>) -> std::result::Result<(), tokio_postgres::Error> {
-        let elapsed = self.began.elapsed().as_secs_f64();
-        let rate = self.books.read as f64 / elapsed.max(1e-6);
+        let elapsed = self.pace.began.elapsed().as_secs_f64();
+        let rate = |seconds: f64| self.books.read as f64 / seconds.max(1e-6);
         let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
         let sources: Vec<_> = self
             .batch
@@ -427,23 +444,27 @@ impl Progress<'_> {
             .iter()
             .map(|s| {
                 serde_json::json!({"description": s.topic, "partition": s.part, "startOffset": s.from,
-                    "endOffset": s.to, "numInputRows": s.to - s.from})
+                    "endOffset": s.to, "latestOffset": s.latest, "numInputRows": s.to - s.from})
             })
             .collect();
+        let lag = self.batch.spans.iter().map(|s| (s.latest - s.to).unsigned_abs()).sum();
+        let counts = [("lag", lag), ("retries", u64::from(self.pace.retries))];
         let observed: serde_json::Map<String, serde_json::Value> =
-            self.books.named().iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect();
-        let durations = serde_json::json!({"addBatch": millis(self.phases.rows),
+            self.books.named().into_iter().chain(counts).map(|(name, n)| (name.to_owned(), n.into())).collect();
+        let durations = serde_json::json!({"getBatch": millis(self.pace.reading), "addBatch": millis(self.phases.rows),
             "aggregates": millis(self.phases.aggregates), "triggerExecution": millis(elapsed)});
         run.execute(
             "INSERT INTO progress (name, run_id, batch_id, timestamp, num_input_rows, input_rows_per_second,
                 processed_rows_per_second, batch_duration_ms, duration_ms, watermark, sources, observed_metrics)
-             VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $5, $6, $7::text::jsonb, $8, $9::text::jsonb, $10::text::jsonb)",
+             VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8::text::jsonb, $9, $10::text::jsonb,
+                $11::text::jsonb)",
             &[
                 &PIPELINE,
                 &self.owner,
                 &self.batch_id,
                 &(self.books.read as i64),
-                &rate,
+                &self.pace.since.map(rate),
+                &rate(elapsed),
                 &millis(elapsed),
                 &durations.to_string(),
                 &self.closing.map(SystemTime::from),

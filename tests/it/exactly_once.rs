@@ -347,8 +347,24 @@ fn every_batch_leaves_a_row_of_progress() {
     desk.run();
     assert_eq!(
         desk.query("SELECT concat_ws(' ', name, batch_id, num_input_rows, observed_metrics->>'on_time', observed_metrics->>'duplicates',
-            sources->0->>'endOffset') FROM progress"),
-        ["partie2 0 3 1 1 3"]
+            sources->0->>'endOffset', sources->0->>'latestOffset', observed_metrics->>'lag') FROM progress"),
+        ["partie2 0 3 1 1 3 3 0"]
     );
     assert_eq!(desk.query("SELECT value FROM about WHERE key = 'source'"), ["local"]);
+}
+
+#[test]
+fn the_lag_falls_from_what_was_waiting_to_nothing() {
+    let desk = Desk::new();
+    let pipeline = Pipeline::quiet(&desk.config).unwrap();
+    assert_eq!(pipeline.lag().unwrap().height(), 0);
+    assert!(pipeline.lag_chart().unwrap().summary().contains("aucun batch"));
+    desk.send(&(0..5).map(|n| message(&n.to_string())).collect::<Vec<_>>());
+    desk.pipeline().run_with(&Control::quiet(), Until::Toots(2)).unwrap();
+    desk.run();
+    let lags = pipeline.lag().unwrap();
+    let lags: Vec<_> = lags.frame().column("lag").unwrap().i64().unwrap().into_no_null_iter().collect();
+    assert_eq!(lags, [5, 3, 0]);
+    let summary = pipeline.lag_chart().unwrap().summary().to_owned();
+    assert!(summary.contains("au plus 5 messages, 0 à la fin"), "{summary}");
 }

@@ -296,3 +296,41 @@ fn a_table_without_the_right_columns_is_refused_by_name() {
     let error = plots::users(&wrong, 5, "").unwrap_err();
     assert!(error.is_invalid() && error.to_string().contains("user_id"), "{error}");
 }
+
+fn lag_table(points: &[(i64, i64)]) -> Table {
+    let (instants, lags): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
+    let unit = DataType::Datetime(TimeUnit::Microseconds, None);
+    let instants = Series::new("timestamp".into(), instants).cast(&unit).unwrap();
+    Table::new(DataFrame::new(points.len(), vec![instants.into(), Column::new("lag".into(), lags)]).unwrap())
+}
+
+#[test]
+fn the_chart_of_the_lag_has_round_times_for_any_stretch_of_time() {
+    const BEGIN: i64 = 1_728_554_400_000_000;
+    let times = |micros: i64| {
+        let points: Vec<_> = (0..=1_000).map(|n| (BEGIN + micros / 1_000 * n, 1_000 - n)).collect();
+        let figure = plots::lag(&lag_table(&points), "sujet s").unwrap();
+        let texts = svg_texts(&figure);
+        assert!(texts.iter().any(|t| t == "1000") && texts.iter().any(|t| t.ends_with("sujet s")), "{texts:?}");
+        texts.into_iter().filter(|t| t.contains(':') || t.contains("-2024") && !t.contains("20T")).collect::<Vec<_>>()
+    };
+    assert_eq!(times(1_000_000)[..2], ["10:00:00,0", "10:00:00,2"]);
+    assert_eq!(times(60_000_000)[..2], ["10:00:00", "10:00:10"]);
+    assert_eq!(times(7_200_000_000)[..2], ["10:00", "10:15"]);
+    assert_eq!(times(10 * 86_400_000_000)[..2], ["12-10-2024", "14-10-2024"]);
+    for points in [vec![], vec![(BEGIN, 7)], vec![(BEGIN, 0), (BEGIN, 0)]] {
+        svg_texts(&plots::lag(&lag_table(&points), "").unwrap());
+    }
+}
+
+#[test]
+fn ten_thousand_batches_keep_their_greatest_lag() {
+    let points: Vec<_> = (0..10_000).map(|n| (n * 1_000_000, if n == 5_001 { 9_000 } else { 10 })).collect();
+    let figure = plots::lag(&lag_table(&points), "").unwrap();
+    assert!(figure.svg().len() < 100_000, "{}", figure.svg().len());
+    let line = figure.svg().lines().find(|l| l.contains("#FF7F0E") && l.starts_with("<polyline")).unwrap();
+    let points = line.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
+    let heights = points.split_whitespace().map(|p| p.split(',').nth(1).unwrap().parse::<i64>().unwrap());
+    let (highest, lowest) = (heights.clone().min().unwrap(), heights.max().unwrap());
+    assert!(lowest - highest > 3_000, "{lowest} {highest}");
+}
