@@ -10,6 +10,7 @@ mod certificates;
 mod clean;
 mod config;
 mod contract;
+mod contrast;
 mod dataset;
 mod desk;
 mod display;
