@@ -1,9 +1,11 @@
 //! The ledger: what was applied of each partition, and who may go on. Rows of the stream change with it or not at all.
 
+use super::agreement;
 use super::connect::statement_failed;
 use super::run::Run;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::stream::Span;
+use crate::stream::{Rules, Span};
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -61,17 +63,19 @@ const LOOK: &str = "SELECT next_offset, epoch FROM stream_partition
 ///
 /// A batch under way of the former owner is waited for; what it begins afterwards is refused. Nothing is taken when
 /// `still` says, with the rows locked, that they are no longer this worker's to take: the next owner, who waits for
-/// the locks or comes later, must have the last word.
+/// the locks or comes later, must have the last word. Gives the rules that the tables are made with, too.
 pub(crate) async fn take_over(
     client: &mut Client,
+    config: &Config,
     owner: &str,
     wanted: &[(String, i32, i64)],
     still: impl Fn() -> bool,
-) -> Result<Option<Vec<Position>>> {
+) -> Result<Option<(Vec<Position>, Rules)>> {
     let failed = |e: tokio_postgres::Error| statement_failed("take over the partitions in stream_partition", &e);
     let tx = client.transaction().await.map_err(failed)?;
     // Whatever batches do, the change of owner must survive a crash of the server.
     tx.batch_execute("SET LOCAL synchronous_commit = on").await.map_err(failed)?;
+    let rules = agreement::enter(&tx, config).await?;
     let statement = tx.prepare(TAKE).await.map_err(failed)?;
     let mut positions = Vec::with_capacity(wanted.len());
     for (topic, part, first) in wanted {
@@ -82,7 +86,7 @@ pub(crate) async fn take_over(
         return tx.rollback().await.map(|()| None).map_err(failed);
     }
     tx.commit().await.map_err(failed)?;
-    Ok(Some(positions))
+    Ok(Some((positions, rules)))
 }
 
 fn position_of(row: &Row) -> Position {

@@ -2,6 +2,7 @@
 
 mod address;
 mod aggregates;
+pub(crate) mod agreement;
 pub(crate) mod connect;
 mod copy;
 pub(crate) mod ledger;
@@ -18,6 +19,7 @@ mod sink;
 pub(crate) mod snapshot;
 mod tls;
 mod value;
+mod windows;
 
 pub use sink::{Fault, Hook, Phases, Step};
 

@@ -13,13 +13,18 @@ const LIMIT: Duration = Duration::from_secs(60);
 const PARTITIONS: i32 = 6;
 
 /// A process `spar worker`, killed at the end of the test at the latest.
-struct Worker {
-    process: Child,
+pub struct Worker {
+    pub process: Child,
     log: std::path::PathBuf,
 }
 
 impl Worker {
     fn start(desk: &Desk, folder: &tempfile::TempDir, name: &str) -> Self {
+        Self::start_with(desk, folder, name, &[])
+    }
+
+    /// With settings beside the two addresses.
+    pub fn start_with(desk: &Desk, folder: &tempfile::TempDir, name: &str, settings: &[(&str, &str)]) -> Self {
         let log = folder.path().join(name);
         let config = &desk.config;
         let process = Command::new(command())
@@ -33,6 +38,7 @@ impl Worker {
             .env("SPAR_SESSION_SECONDS", "6")
             .env("SPAR_IDLE_SECONDS", config.idle.as_secs().to_string())
             .env("MASTODON_URL", "")
+            .envs(settings.iter().copied())
             .stderr(Stdio::from(File::create(&log).unwrap()))
             .spawn()
             .unwrap();
@@ -49,7 +55,7 @@ impl Worker {
         assert!(sent.success());
     }
 
-    fn told(&self) -> String {
+    pub fn told(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 }
@@ -71,7 +77,7 @@ fn toot(n: usize) -> Draft {
 
 /// Toots, edits, deletes and wrong dates; all but the dates are told apart by their ids alone, whatever the order of
 /// partitions.
-fn story(toots: std::ops::Range<usize>) -> Vec<Draft> {
+pub fn story(toots: std::ops::Range<usize>) -> Vec<Draft> {
     toots
         .flat_map(|n| {
             let mut drafts = vec![toot(n)];
@@ -88,7 +94,7 @@ fn story(toots: std::ops::Range<usize>) -> Vec<Draft> {
 }
 
 /// Offsets not yet applied, over all partitions.
-fn lag(desk: &Desk) -> i64 {
+pub fn lag(desk: &Desk) -> i64 {
     let applied: i64 = desk.query(&format!(
         "SELECT coalesce(sum(next_offset), 0)::text FROM stream_partition WHERE topic = '{}'",
         desk.config.topic
@@ -111,9 +117,14 @@ fn all_of(desk: &Desk, workers: &[&Worker]) -> bool {
     owners.len() == PARTITIONS as usize && known && whose.len() == workers.len()
 }
 
+/// A desk with windows of every kind; the workers are not told.
+fn desk() -> Desk {
+    Desk::with_windows("5min, 1h/15min, 1h by language, 1d/6h by hashtag", PARTITIONS)
+}
+
 /// The tables of one run alone, over the same messages.
 fn alone(drafts: &[Draft]) -> Vec<Vec<String>> {
-    let desk = Desk::with_partitions(PARTITIONS);
+    let desk = desk();
     desk.send(drafts);
     desk.run();
     desk.assert_consistent();
@@ -132,7 +143,7 @@ fn send_slowly(desk: &Desk, drafts: &[Draft]) {
 fn workers_join_leave_and_die_while_toots_arrive_and_the_tables_are_those_of_one() {
     let drafts = story(0..6000);
     let expected = alone(&drafts);
-    let desk = Desk::with_partitions(PARTITIONS);
+    let desk = desk();
     let folder = tempfile::tempdir().unwrap();
     let mut first = Worker::start(&desk, &folder, "first");
     let third = std::thread::scope(|scope| {
