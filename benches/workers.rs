@@ -47,8 +47,15 @@ fn main() -> Result<()> {
     let mut workers = [worker(&chaotic), worker(&chaotic)];
     let mut random = ChaCha8Rng::seed_from_u64(42);
     let mut messages = Messages::new();
-    let mut sent = 0;
+    let mut put = |n| {
+        let (id, _) = messages.next(n, toots);
+        loader.put(&config.topic, Raw { key: Some(&id), value: Some(messages.text.as_bytes()), ..Raw::default() })
+    };
     let began = Instant::now();
+    // A worker learns from a first message whose toots these are, and joins the group then.
+    put(0)?;
+    loader.flush()?;
+    let mut sent = 1;
     for kill in 0..kills {
         wait("both workers have partitions", || share(&chaotic, &workers));
         // One of them dies at any moment of this part.
@@ -58,9 +65,7 @@ fn main() -> Result<()> {
                 workers[victim].kill().expect("a worker is killed");
                 workers[victim].wait().expect("a killed worker ends");
             }
-            let (id, _) = messages.next(n, toots);
-            loader
-                .put(&config.topic, Raw { key: Some(&id), value: Some(messages.text.as_bytes()), ..Raw::default() })?;
+            put(n)?;
         }
         loader.flush()?;
         sent = toots * (kill + 1) / kills;

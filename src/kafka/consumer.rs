@@ -3,14 +3,20 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::timestamp::Timestamp;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, Statistics, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest that a question to the broker may take.
 const ASK: Duration = Duration::from_secs(10);
+
+/// How often the library tells how far the partitions reach.
+const TELL: Duration = Duration::from_secs(1);
 
 /// What one poll brought.
 pub enum Polled<'a> {
@@ -33,9 +39,24 @@ pub enum Polled<'a> {
     Nothing,
 }
 
+/// The end of each partition, as the broker told it last.
+#[derive(Clone, Default)]
+struct Ends(Arc<Mutex<BTreeMap<i32, i64>>>);
+
+impl ClientContext for Ends {
+    fn stats(&self, told: Statistics) {
+        let parts = told.topics.values().flat_map(|topic| topic.partitions.values());
+        let known = parts.filter(|p| p.partition >= 0 && p.ls_offset >= 0).map(|p| (p.partition, p.ls_offset));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(known);
+    }
+}
+
+impl ConsumerContext for Ends {}
+
 /// A consumer of one topic. It joins no group and commits nothing to Kafka: positions live in the database.
 pub struct Consumer {
-    inner: BaseConsumer,
+    inner: BaseConsumer<Ends>,
+    ends: Ends,
     topic: String,
     broker: String,
     away: Duration,
@@ -55,6 +76,7 @@ impl Consumer {
     /// Fails if Kafka's address is not known or a setting is refused.
     pub fn new(config: &Config, topic: &str) -> Result<Self> {
         let broker = config.kafka()?.to_owned();
+        let ends = Ends::default();
         let inner = ClientConfig::new()
             .set("bootstrap.servers", &broker)
             .set("client.id", "spar-partie2")
@@ -74,11 +96,13 @@ impl Consumer {
             .set("reconnect.backoff.max.ms", "2000")
             .set("socket.keepalive.enable", "true")
             .set("allow.auto.create.topics", "false")
-            .create()
+            .set("statistics.interval.ms", TELL.as_millis().to_string())
+            .create_with_context(ends.clone())
             .map_err(|e| Error::cannot(format!("prepare a consumer of {topic} at {broker}"), e))?;
         let heard = Instant::now();
         Ok(Self {
             inner,
+            ends,
             topic: topic.to_owned(),
             broker,
             away: config.away,
@@ -117,6 +141,11 @@ impl Consumer {
     /// Fails if the broker does not answer.
     pub fn bounds(&self, part: i32) -> Result<(i64, i64)> {
         self.inner.fetch_watermarks(&self.topic, part, self.ask).map_err(|e| self.away(&e))
+    }
+
+    /// The end of each partition that is read, at most a second old; those of which nothing was heard yet are absent.
+    pub fn ends(&self) -> BTreeMap<i32, i64> {
+        self.ends.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads on from these offsets; once, and always explicit.

@@ -16,8 +16,12 @@ use std::time::{Duration, Instant};
 const ROWS: u64 = 50_000;
 /// The most bytes of values of a batch.
 const BYTES: usize = 48 * 1024 * 1024;
-/// How long a batch may wait for more records while the database is free.
+/// How long a batch may wait for more records while the database is free: far behind, large batches are worth it.
 const WAIT: Duration = Duration::from_millis(400);
+/// The same for records that are younger than [`LIVE`]: somebody may be waiting for them.
+const LIVE_WAIT: Duration = Duration::from_millis(15);
+/// Up to which age, by Kafka's timestamp, a record is live.
+const LIVE: Duration = Duration::from_secs(1);
 /// How long nothing must come before a batch that is not full goes to a free database.
 const LULL: Duration = Duration::from_millis(10);
 /// How many records are taken between two looks at the clock.
@@ -46,6 +50,8 @@ pub(super) struct Line {
 struct Source {
     consumer: Consumer,
     tracks: BTreeMap<i32, Track>,
+    /// The timestamp of the last record of any partition.
+    latest: Option<Timestamp>,
 }
 
 #[derive(Default)]
@@ -165,7 +171,7 @@ impl Source {
             let (first, end) = consumer.bounds(part)?;
             tracks.insert(part, Track { from: first, goal: end, ..Track::default() });
         }
-        Ok(Self { consumer, tracks })
+        Ok(Self { consumer, tracks, latest: None })
     }
 
     fn is_there(&self) -> bool {
@@ -220,7 +226,7 @@ impl Source {
 
     /// Polls once; `take` gets a record and the offsets missing before it. Gives false when nothing came.
     fn poll(&mut self, timeout: Duration, take: impl FnOnce(Record<'_>, u64)) -> Result<bool> {
-        let (consumer, tracks) = (&mut self.consumer, &mut self.tracks);
+        let (consumer, tracks, latest) = (&mut self.consumer, &mut self.tracks, &mut self.latest);
         let mut anew = None;
         let came = consumer.poll(timeout, |polled| match polled {
             Polled::Nothing => false,
@@ -248,6 +254,7 @@ impl Source {
                 track.next = offset + 1;
                 track.ended = false;
                 track.last_timestamp = Some(timestamp);
+                *latest = Some(timestamp);
                 match (key, &mut track.last_key) {
                     (Some(key), Some(last)) => {
                         last.clear();
@@ -273,6 +280,7 @@ impl Source {
     /// What was read since the last batch.
     fn spans(&mut self, mark: impl Fn(i32) -> Option<Timestamp>) -> Vec<Span> {
         let topic = self.consumer.topic().to_owned();
+        let ends = self.consumer.ends();
         let mut spans = Vec::new();
         for (part, track) in self.tracks.iter_mut().filter(|(_, track)| track.next > track.from) {
             spans.push(Span {
@@ -280,6 +288,7 @@ impl Source {
                 part: *part,
                 from: std::mem::replace(&mut track.from, track.next),
                 to: track.next,
+                latest: ends.get(part).copied().unwrap_or(track.goal).max(track.next),
                 max_event_time: mark(*part),
                 last_key: track.key(),
                 last_timestamp: track.last_timestamp,
@@ -294,6 +303,11 @@ impl Source {
 
     fn reached_goal(&self) -> bool {
         self.tracks.values().all(|track| track.ended || (track.next >= track.goal && track.witness.is_none()))
+    }
+
+    /// True when what is read was written just now.
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.latest.is_some_and(|at| at.plus(LIVE) > now)
     }
 
     fn is_idle(&self, now: Timestamp, after: Duration) -> bool {
@@ -359,7 +373,8 @@ impl Feed {
             if self.pending() {
                 let since = *filling.get_or_insert_with(Instant::now);
                 let full = self.stream.pending() >= ROWS || self.stream.pending_bytes() >= BYTES;
-                let ready = (lull || since.elapsed() >= WAIT) && line.waiting.load(Ordering::Acquire) == 0;
+                let wait = if self.toots.is_live(now) { LIVE_WAIT } else { WAIT };
+                let ready = (lull || since.elapsed() >= wait) && line.waiting.load(Ordering::Acquire) == 0;
                 if done || full || ready {
                     filling = None;
                     if !self.flush(now, since.elapsed().as_secs_f64(), line, send) {
@@ -379,7 +394,7 @@ impl Feed {
         }
     }
 
-    /// Takes records until a stride is full or nothing comes; true when nothing came for a while.
+    /// Takes records until a stride is full, or until it had to wait for one; true when nothing came for a while.
     fn take(&mut self, until: Until, control: &Control) -> Result<bool> {
         let most = match until {
             Until::Toots(n) => n.saturating_sub(self.read).min(STRIDE as u64) as usize,
@@ -391,14 +406,14 @@ impl Feed {
                 return Ok(true);
             }
             let wait = if stream.pending() > 0 { LULL } else { Duration::from_millis(50) };
-            let came = self.toots.poll(wait, |record, missing| {
+            let mut step = |record: Record<'_>, missing| {
                 stream.note_missing(missing);
                 stream.step(&record);
                 *read += 1;
                 *told = false;
-            })?;
-            if !came {
-                return Ok(true);
+            };
+            if !self.toots.poll(Duration::ZERO, &mut step)? {
+                return Ok(!self.toots.poll(wait, step)?);
             }
             if stream.pending() >= ROWS || stream.pending_bytes() >= BYTES {
                 return Ok(false);

@@ -1,6 +1,7 @@
 //! The run on one screen: Kafka → stream → PostgreSQL, each batch one transaction.
 
 mod feed;
+mod lag;
 mod report;
 mod sample;
 mod status;
@@ -111,10 +112,10 @@ impl Pipeline {
         survey.keep(mine);
         let mut sink = Sink::open(&self.config, &self.rules, &owner, self.hook.clone())?;
         let still = || !control.stopping();
-        let Some(positions) = sink.take_over(&survey.wanted(), survey.partitions, still)? else {
+        let Some((positions, rules)) = sink.take_over(&survey.wanted(), survey.partitions, still)? else {
             return Ok(End::Done);
         };
-        let feed = survey.begin(self.rules.clone(), &positions, &self.config, self.accept_gap)?;
+        let feed = survey.begin(rules, &positions, &self.config, self.accept_gap)?;
         pump(feed, &mut sink, until, control, report, watch)
     }
 }
@@ -196,7 +197,7 @@ fn pump(
 
 fn write(batch: &Batch, seconds: f64, sink: &mut Sink, control: &Control, report: &mut StreamReport) -> Result<End> {
     report.announce(sink.next_batch(), control);
-    Ok(match sink.commit(batch)? {
+    Ok(match sink.commit(batch, seconds)? {
         Outcome::Committed(committed) => {
             report.add(&committed, batch, seconds, control);
             End::Done

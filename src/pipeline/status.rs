@@ -14,9 +14,10 @@ use std::fmt;
 /// How many of the latest batches are shown.
 const BATCHES: i64 = 10;
 
-const LATEST: &str = "SELECT batch_id, \"timestamp\", num_input_rows, round(processed_rows_per_second)::bigint AS
-        processed_rows_per_second, batch_duration_ms, watermark, (observed_metrics->>'late')::bigint AS late,
-        (observed_metrics->>'dead')::bigint AS dead_letters, run_id
+const LATEST: &str = "SELECT batch_id, \"timestamp\", num_input_rows,
+        round(input_rows_per_second)::bigint AS input_rows_per_second,
+        round(processed_rows_per_second)::bigint AS processed_rows_per_second, batch_duration_ms, watermark, (observed_metrics->>'late')::bigint AS late,
+        (observed_metrics->>'dead')::bigint AS dead_letters, (observed_metrics->>'lag')::bigint AS lag, run_id
     FROM progress WHERE name = $1 ORDER BY \"timestamp\" DESC LIMIT $2";
 
 /// What [`Pipeline::status`] found.

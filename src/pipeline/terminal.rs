@@ -34,10 +34,16 @@ pub fn worker(config: &Config, accept_gap: bool) -> Result<()> {
             asked.stop();
         }
     });
-    Store::create(config)?;
+    Store::join(config)?;
     let mut log = Log { last: Instant::now(), told: 0 };
     let mut pipeline = Pipeline::quiet(config)?;
     pipeline.accept_gap(accept_gap);
+    if let Some(windows) = config.windows.as_ref().filter(|windows| **windows != pipeline.rules.kinds) {
+        log.line(format_args!(
+            "SPAR_WINDOWS={windows} is left aside: the tables have {}; partie2 changes them, and the workers follow",
+            pipeline.rules.kinds
+        ));
+    }
     while !pipeline.has_source()? && !control.stopping() {
         if log.last.elapsed() >= EVERY {
             log.line(format_args!("waiting for a first message in {}", config.topic));

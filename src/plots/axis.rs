@@ -34,3 +34,31 @@ pub(super) fn day(days: i64) -> String {
     parts.truncate(3);
     parts.join("-")
 }
+
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Instants to label among `first ..= last`, in microseconds since 1970: at most `most`, evenly spaced on round times;
+/// with each its text in UTC.
+pub(super) fn time_ticks(first: i64, last: i64, most: i64) -> Vec<(i64, String)> {
+    let seconds = [1, 2, 5].into_iter().flat_map(|n| [n * SECOND / 10, n * SECOND, n * 10 * SECOND]);
+    let minutes = [1, 2, 5, 10, 15, 30].map(|n| n * MINUTE);
+    let hours = [1, 2, 3, 6, 12].map(|n| n * HOUR);
+    let days = [1, 2, 5, 10, 30, 100, 365].map(|n| n * DAY);
+    let steps = seconds.filter(|step| MINUTE % step == 0).chain(minutes).chain(hours).chain(days);
+    let step = steps.filter(|step| (last - first) / step < most).min().unwrap_or((last - first) / most + 1);
+    let begin = first.div_euclid(step) * step + if first.rem_euclid(step) == 0 { 0 } else { step };
+    let text = |at: i64| {
+        let text = Timestamp::from_micros(at).to_string();
+        let (_, time) = text.trim_end_matches('Z').split_once('T').unwrap_or_default();
+        match step {
+            DAY.. => day(at.div_euclid(DAY)),
+            MINUTE.. => time.chars().take(5).collect(),
+            SECOND.. => time.chars().take(8).collect(),
+            _ => format!("{},{}", &time[..8], at.rem_euclid(SECOND) / (SECOND / 10)),
+        }
+    };
+    (0..=(last - begin).div_euclid(step)).map(|n| begin + n * step).map(|at| (at, text(at))).collect()
+}

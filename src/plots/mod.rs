@@ -1,4 +1,4 @@
-//! Tables in, [`Figure`]s out: four charts in the manner of matplotlib and seaborn, drawn once with plotters, as SVG,
+//! Tables in, [`Figure`]s out: charts in the manner of matplotlib and seaborn, drawn once with plotters, as SVG,
 //! and turned into a PNG of twice the size. [pure apart from the machine's fonts]
 //!
 //! Every chart is drawn for any data: with nothing to show, it is an empty frame with a sentence inside.
@@ -7,6 +7,7 @@ mod axis;
 mod colour;
 mod frequency;
 mod hashtags;
+mod lag;
 mod raster;
 mod sentiments;
 mod sheet;
@@ -14,6 +15,7 @@ mod users;
 
 pub use frequency::frequency;
 pub use hashtags::hashtags;
+pub use lag::lag;
 pub use sentiments::{SENTIMENTS, sentiments};
 pub use users::users;
 

@@ -4,11 +4,11 @@ use super::connect::{self, statement_failed};
 use super::ledger::{self, Advance, Epochs, PIPELINE, Position, Truth};
 use super::retry::Patience;
 use super::run::{Run, Statements};
-use super::{aggregates, rows};
+use super::{aggregates, rows, windows};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
-use crate::stream::{Batch, Books, ChangeKind, Rules, Width, closing, merge};
+use crate::stream::{Batch, Books, ChangeKind, Delta, Rules, closing, merge};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -106,7 +106,8 @@ pub(crate) struct Sink {
     owner: String,
     topic: String,
     source: String,
-    width: Width,
+    /// No change, of the windows that the tables have.
+    nothing: Delta,
     lateness: Duration,
     /// Of the topic of toots, whoever reads them.
     partitions: usize,
@@ -116,6 +117,8 @@ pub(crate) struct Sink {
     statements: Statements,
     epochs: Epochs,
     batch_id: i64,
+    /// When the batch before began to be written.
+    last_began: Option<Instant>,
     /// True while batches hold toots that are stored already: look first, instead of failing on their keys.
     cautious: bool,
     /// True when `history_toots` holds toots that `filtered_toots` does not. None is added while we run: partie4
@@ -145,7 +148,7 @@ impl Sink {
             owner: owner.to_owned(),
             topic: rules.topic.clone(),
             source: rules.source.clone(),
-            width: rules.width,
+            nothing: Delta::new(rules.width, rules.kinds.clone()),
             lateness: rules.lateness,
             partitions: 0,
             idle: BTreeSet::new(),
@@ -153,6 +156,7 @@ impl Sink {
             statements: Statements::default(),
             epochs: Epochs::new(),
             batch_id,
+            last_began: None,
             cautious: false,
             history,
             hook,
@@ -160,19 +164,24 @@ impl Sink {
     }
 
     /// Becomes the owner of these partitions, while they are `still` to be taken; the topic of toots has so many in all.
+    /// Gives the rules of the tables too.
     pub fn take_over(
         &mut self,
         wanted: &[(String, i32, i64)],
         partitions: usize,
         still: impl Fn() -> bool,
-    ) -> Result<Option<Vec<Position>>> {
+    ) -> Result<Option<(Vec<Position>, Rules)>> {
         self.partitions = partitions;
-        let Some(positions) = block_on(ledger::take_over(&mut self.client, &self.owner, wanted, still))? else {
+        let taken = ledger::take_over(&mut self.client, &self.config, &self.owner, wanted, still);
+        let Some((positions, rules)) = block_on(taken)? else {
             return Ok(None);
         };
+        let rules = Rules { source: self.source.clone(), ..rules };
+        self.nothing = Delta::new(rules.width, rules.kinds.clone());
+        self.lateness = rules.lateness;
         self.epochs = positions.iter().map(|p| ((p.topic.clone(), p.part), p.epoch)).collect();
         self.idle = positions.iter().filter(|p| p.idle && p.topic == self.topic).map(|p| p.part).collect();
-        Ok(Some(positions))
+        Ok(Some((positions, rules)))
     }
 
     /// The number of the next batch.
@@ -180,18 +189,19 @@ impl Sink {
         self.batch_id
     }
 
-    /// Writes the batch, once and for all, whatever happens on the way.
+    /// Writes the batch, once and for all, whatever happens on the way; `reading` is how many seconds it took to fill.
     ///
     /// # Errors
     ///
     /// Fails if another worker took a partition over, or if the server refuses the rows or stays away.
-    pub fn commit(&mut self, batch: &Batch) -> Result<Outcome> {
+    pub fn commit(&mut self, batch: &Batch, reading: f64) -> Result<Outcome> {
         let began = Instant::now();
+        let since = self.last_began.replace(began).map(|last| (began - last).as_secs_f64());
         let mut applied = None;
         let mut patience = Patience::new(self.config.away);
         let mut retries = 0;
         loop {
-            let trouble = block_on(self.attempt(batch, began, &mut applied)).err();
+            let trouble = block_on(self.attempt(batch, Pace { began, reading, since, retries }, &mut applied)).err();
             let error = match trouble {
                 None => return Ok(self.done(batch, applied, retries)),
                 Some(Trouble::Struck) => return Err(Error::cannot("go on", "a test stopped the run here")),
@@ -248,7 +258,7 @@ impl Sink {
     async fn attempt(
         &mut self,
         batch: &Batch,
-        began: Instant,
+        pace: Pace,
         applied: &mut Option<(Books, Phases)>,
     ) -> std::result::Result<(), Trouble> {
         let mut phases = Phases::default();
@@ -263,11 +273,11 @@ impl Sink {
         strike(hook, Step::Moved)?;
         let clock = Instant::now();
         run.tx.batch_execute("SAVEPOINT toots").await.map_err(sql("set a savepoint"))?;
-        let mut stored = store(&mut run, batch, self.width, &mut self.cautious, self.history).await;
+        let mut stored = store(&mut run, batch, &mut self.cautious, self.history).await;
         if matches!(stored, Err(Trouble::Known)) && !self.cautious {
             run.tx.batch_execute("ROLLBACK TO SAVEPOINT toots").await.map_err(sql("go back to the savepoint"))?;
             self.cautious = true;
-            stored = store(&mut run, batch, self.width, &mut self.cautious, self.history).await;
+            stored = store(&mut run, batch, &mut self.cautious, self.history).await;
         }
         let (mut books, delta) = stored?;
         phases.rows = clock.elapsed().as_secs_f64();
@@ -284,8 +294,11 @@ impl Sink {
         if books.read > books.dead {
             rows::remember_source(&mut run, &self.source).await.map_err(sql("note the source"))?;
         }
+        let clock = Instant::now();
+        windows::merge(&mut run, &delta, closing).await.map_err(sql("write and close toot_windows"))?;
+        phases.aggregates += clock.elapsed().as_secs_f64();
         let told =
-            Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, began, phases, closing };
+            Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, pace, phases, closing };
         told.write(&mut run).await.map_err(sql("write the progress"))?;
         strike(hook, Step::Written)?;
         // From here on the batch may be applied even if an error says otherwise.
@@ -293,7 +306,7 @@ impl Sink {
         let clock = Instant::now();
         tx.commit().await.map_err(sql("commit a batch"))?;
         phases.commit = clock.elapsed().as_secs_f64();
-        phases.total = began.elapsed().as_secs_f64();
+        phases.total = pace.began.elapsed().as_secs_f64();
         *applied = Some((books, phases));
         strike(hook, Step::Committed)
     }
@@ -337,9 +350,13 @@ impl Sink {
             }
             let marks = ledger::marks(&mut run, &self.topic, self.partitions).await.map_err(failed)?;
             let all_idle = marks.iter().all(|(_, idle)| *idle);
-            let none = crate::stream::Delta::new(self.width);
-            aggregates::windows(&mut run, &none, closing(&watermarks(&marks, self.lateness))).await.map_err(failed)?;
+            let closing = closing(&watermarks(&marks, self.lateness));
+            aggregates::windows(&mut run, &self.nothing, closing).await.map_err(failed)?;
             let closed = if all_idle { aggregates::close_idle(&mut run).await.map_err(failed)? } else { 0 };
+            windows::merge(&mut run, &self.nothing, closing).await.map_err(failed)?;
+            if all_idle && !self.nothing.kinds().is_empty() {
+                windows::close_idle(&mut run).await.map_err(failed)?;
+            }
             tx.commit().await.map_err(failed)?;
             self.idle = idle;
             Ok(closed)
@@ -368,10 +385,9 @@ fn strike(hook: &Option<Hook>, step: Step) -> std::result::Result<(), Trouble> {
 async fn store(
     run: &mut Run<'_>,
     batch: &Batch,
-    width: Width,
     cautious: &mut bool,
     history: bool,
-) -> std::result::Result<(Books, crate::stream::Delta), Trouble> {
+) -> std::result::Result<(Books, Delta), Trouble> {
     let failed = sql("write the toots");
     let known = rows::known(run, batch, *cautious, history).await.map_err(&failed)?;
     *cautious = *cautious && !known.is_empty();
@@ -380,7 +396,7 @@ async fn store(
     let mut special = [&batch.special[..], &known[..]].concat();
     special.sort_unstable();
     let fates = rows::fates(run, batch, &special).await.map_err(&failed)?;
-    let written = merge(batch, &special, &fates, width);
+    let written = merge(batch, &special, &fates);
     rows::take_out(run, &written).await.map_err(&failed)?;
     let unique = |e: tokio_postgres::Error| {
         if e.code() == Some(&SqlState::UNIQUE_VIOLATION) { Trouble::Known } else { Trouble::Sql("write the toots", e) }
@@ -405,21 +421,34 @@ async fn store(
     Ok((books, delta))
 }
 
+/// The times of a batch that the progress tells.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// When its writing began.
+    began: Instant,
+    /// Seconds it took to fill.
+    reading: f64,
+    /// Seconds between the batch before and this one; none for the first.
+    since: Option<f64>,
+    /// How often it was tried before.
+    retries: u32,
+}
+
 /// The row of a batch in `progress`, with the names of Spark's StreamingQueryProgress.
 struct Progress<'a> {
     batch: &'a Batch,
     books: &'a Books,
     owner: &'a str,
     batch_id: i64,
-    began: Instant,
+    pace: Pace,
     phases: Phases,
     closing: Option<Timestamp>,
 }
 
 impl Progress<'_> {
     async fn write(&self, run: &mut Run<'_>) -> std::result::Result<(), tokio_postgres::Error> {
-        let elapsed = self.began.elapsed().as_secs_f64();
-        let rate = self.books.read as f64 / elapsed.max(1e-6);
+        let elapsed = self.pace.began.elapsed().as_secs_f64();
+        let rate = |seconds: f64| self.books.read as f64 / seconds.max(1e-6);
         let millis = |seconds: f64| (seconds * 1000.0).round() as i64;
         let sources: Vec<_> = self
             .batch
@@ -427,23 +456,27 @@ impl Progress<'_> {
             .iter()
             .map(|s| {
                 serde_json::json!({"description": s.topic, "partition": s.part, "startOffset": s.from,
-                    "endOffset": s.to, "numInputRows": s.to - s.from})
+                    "endOffset": s.to, "latestOffset": s.latest, "numInputRows": s.to - s.from})
             })
             .collect();
+        let lag = self.batch.spans.iter().map(|s| (s.latest - s.to).unsigned_abs()).sum();
+        let counts = [("lag", lag), ("retries", u64::from(self.pace.retries))];
         let observed: serde_json::Map<String, serde_json::Value> =
-            self.books.named().iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect();
-        let durations = serde_json::json!({"addBatch": millis(self.phases.rows),
+            self.books.named().into_iter().chain(counts).map(|(name, n)| (name.to_owned(), n.into())).collect();
+        let durations = serde_json::json!({"getBatch": millis(self.pace.reading), "addBatch": millis(self.phases.rows),
             "aggregates": millis(self.phases.aggregates), "triggerExecution": millis(elapsed)});
         run.execute(
             "INSERT INTO progress (name, run_id, batch_id, timestamp, num_input_rows, input_rows_per_second,
                 processed_rows_per_second, batch_duration_ms, duration_ms, watermark, sources, observed_metrics)
-             VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $5, $6, $7::text::jsonb, $8, $9::text::jsonb, $10::text::jsonb)",
+             VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8::text::jsonb, $9, $10::text::jsonb,
+                $11::text::jsonb)",
             &[
                 &PIPELINE,
                 &self.owner,
                 &self.batch_id,
                 &(self.books.read as i64),
-                &rate,
+                &self.pace.since.map(rate),
+                &rate(elapsed),
                 &millis(elapsed),
                 &durations.to_string(),
                 &self.closing.map(SystemTime::from),
@@ -457,20 +490,5 @@ impl Progress<'_> {
             run.execute("DELETE FROM progress WHERE name = $1 AND batch_id < $2", &[&PIPELINE, &oldest]).await?;
         }
         Ok(())
-    }
-}
-
-/// Checks that the role may write a table.
-pub(crate) async fn may_write(client: &Client, table: &str) -> Result<()> {
-    let action = format!("write {table}");
-    let may: bool = client
-        .query_one("SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')", &[&table])
-        .await
-        .map_err(|e| statement_failed(&action, &e).next("create the tables first: Store::create_tables(&config)"))?
-        .get(0);
-    if may {
-        Ok(())
-    } else {
-        Err(Error::cannot(action, "the role may not").next("grant it INSERT and UPDATE").refused())
     }
 }

@@ -41,6 +41,7 @@ impl<'a> Toot<'a> {
         Counted {
             at: Some(self.at),
             user_id: self.user_id,
+            language: Some(self.language),
             text_length: self.text_length,
             hashtags: self.hashtags,
             late,
@@ -221,6 +222,8 @@ pub struct Span {
     pub from: i64,
     /// `next_offset` after it.
     pub to: i64,
+    /// The end of the partition, as last heard.
+    pub latest: i64,
     /// The greatest event time so far.
     pub max_event_time: Option<Timestamp>,
     /// The key of the last record, cut at 255 characters.

@@ -44,9 +44,17 @@ fn offsets(desk: &Desk) -> Vec<String> {
     desk.query("SELECT concat_ws(' ', topic, part, next_offset, max_event_time) FROM stream_partition ORDER BY 1")
 }
 
+/// A desk with windows of every kind.
+fn desk() -> Desk {
+    Desk::with_windows("5min, 1h/15min, 1h by language, 1d/6h by hashtag", 1)
+}
+
 /// The tables of a run without any fault.
 pub fn clean_run() -> Vec<Vec<String>> {
-    let desk = Desk::new();
+    clean_run_on(&Desk::new())
+}
+
+fn clean_run_on(desk: &Desk) -> Vec<Vec<String>> {
     let (first, second) = story();
     desk.send(&first);
     desk.run();
@@ -60,9 +68,9 @@ pub fn clean_run() -> Vec<Vec<String>> {
 
 #[test]
 fn a_crash_between_any_two_steps_leaves_rows_and_offsets_as_they_were() {
-    let expected = clean_run();
+    let expected = clean_run_on(&desk());
     for step in STEPS {
-        let desk = Desk::new();
+        let desk = desk();
         let (first, second) = story();
         desk.send(&first);
         desk.run();
@@ -84,8 +92,10 @@ fn a_crash_between_any_two_steps_leaves_rows_and_offsets_as_they_were() {
 #[test]
 fn a_table_that_refuses_its_rows_ends_the_run_by_name() {
     let (first, second) = story();
-    for table in ["filtered_toots", "toots_time_window_aggregates", "user_avg_length", "hashtag_avg_length"] {
-        let desk = Desk::new();
+    for table in
+        ["filtered_toots", "toots_time_window_aggregates", "user_avg_length", "hashtag_avg_length", "toot_windows"]
+    {
+        let desk = desk();
         desk.send(&first);
         desk.run();
         let (tables, before) = (desk.tables(), offsets(&desk));
@@ -105,9 +115,9 @@ fn a_table_that_refuses_its_rows_ends_the_run_by_name() {
 
 #[test]
 fn a_broken_connection_at_any_step_counts_nothing_twice() {
-    let expected = clean_run();
+    let expected = clean_run_on(&desk());
     for step in STEPS {
-        let desk = Desk::new();
+        let desk = desk();
         let (first, second) = story();
         desk.send(&first);
         desk.run();
@@ -347,8 +357,24 @@ fn every_batch_leaves_a_row_of_progress() {
     desk.run();
     assert_eq!(
         desk.query("SELECT concat_ws(' ', name, batch_id, num_input_rows, observed_metrics->>'on_time', observed_metrics->>'duplicates',
-            sources->0->>'endOffset') FROM progress"),
-        ["partie2 0 3 1 1 3"]
+            sources->0->>'endOffset', sources->0->>'latestOffset', observed_metrics->>'lag') FROM progress"),
+        ["partie2 0 3 1 1 3 3 0"]
     );
     assert_eq!(desk.query("SELECT value FROM about WHERE key = 'source'"), ["local"]);
+}
+
+#[test]
+fn the_lag_falls_from_what_was_waiting_to_nothing() {
+    let desk = Desk::new();
+    let pipeline = Pipeline::quiet(&desk.config).unwrap();
+    assert_eq!(pipeline.lag().unwrap().height(), 0);
+    assert!(pipeline.lag_chart().unwrap().summary().contains("aucun batch"));
+    desk.send(&(0..5).map(|n| message(&n.to_string())).collect::<Vec<_>>());
+    desk.pipeline().run_with(&Control::quiet(), Until::Toots(2)).unwrap();
+    desk.run();
+    let lags = pipeline.lag().unwrap();
+    let lags: Vec<_> = lags.frame().column("lag").unwrap().i64().unwrap().into_no_null_iter().collect();
+    assert_eq!(lags, [5, 3, 0]);
+    let summary = pipeline.lag_chart().unwrap().summary().to_owned();
+    assert!(summary.contains("au plus 5 messages, 0 à la fin"), "{summary}");
 }

@@ -1,7 +1,7 @@
 //! Messages as partie1 writes them, for tests.
 
 use spar::Timestamp;
-use spar::stream::{Place, Record, Rules, Width};
+use spar::stream::{Place, Record, Rules, Width, WindowKinds};
 use std::time::Duration;
 
 /// A message under construction; every setter replaces a default.
@@ -75,6 +75,7 @@ pub fn rules() -> Rules {
     Rules {
         languages: vec!["en".into()],
         width: Width::new(Duration::from_secs(3600)).unwrap(),
+        kinds: WindowKinds::default(),
         lateness: Duration::from_secs(3600),
         source: "local".into(),
         topic: "toots".into(),

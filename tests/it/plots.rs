@@ -1,3 +1,4 @@
+use crate::contrast::{Rgb, contrast, hex};
 use crate::payloads::hostile;
 use polars::prelude::*;
 use spar::display::{Figure, Table};
@@ -79,7 +80,7 @@ fn roxml(xml: &str) -> Vec<String> {
             assert_eq!(open.pop().as_deref(), Some(name), "tags nest");
         } else {
             let name: String = tag.chars().take_while(|c| c.is_ascii_lowercase()).collect();
-            assert!(["svg", "title", "text", "rect", "polyline", "circle"].contains(&name.as_str()), "{name}");
+            assert!(["svg", "title", "style", "text", "rect", "polyline", "circle"].contains(&name.as_str()), "{name}");
             assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
             if !tag.ends_with('/') {
                 open.push(name);
@@ -207,6 +208,61 @@ fn ties_between_tags_are_broken_by_name_and_empty_ones_left_out() {
     assert_eq!(order, ["c", "a", "b"]);
 }
 
+/// What the rules for the dark make of a colour that the drawing gives.
+fn in_the_dark(svg: &str, attribute: &str, colour: &str) -> Rgb {
+    let rules = svg.split("(prefers-color-scheme:dark){").nth(1).unwrap().split("</style>").next().unwrap();
+    let rule = format!(".spar-chart [{attribute}=\"{colour}\"]{{{attribute}:");
+    hex(rules.split(rule.as_str()).nth(1).map_or(colour, |rest| rest.split('}').next().unwrap()))
+}
+
+#[test]
+fn every_word_of_a_chart_is_readable_in_the_light_and_in_the_dark() {
+    let mut words = 0;
+    for figure in charts(0).iter().chain(&charts(100_000)) {
+        let svg = figure.svg();
+        let fill = |element: &str| element.split("fill=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let paper = fill(svg.split("<rect").nth(1).unwrap());
+        assert_eq!(hex(&paper), [255; 3], "the sheet comes first");
+        for text in svg.split("<text").skip(1) {
+            let colour = fill(text);
+            let light = contrast(hex(&colour), hex(&paper));
+            let dark = contrast(in_the_dark(svg, "fill", &colour), in_the_dark(svg, "fill", &paper));
+            assert!(light >= 4.5 && dark >= 4.5, "{light} {dark} in {text}");
+            words += 1;
+        }
+        let (line, paper) = (in_the_dark(svg, "stroke", "#000000"), in_the_dark(svg, "fill", &paper));
+        assert!(contrast(line, paper) >= 3.0);
+    }
+    assert!(words > 100, "only {words} words");
+}
+
+#[test]
+fn the_rules_for_the_dark_touch_no_colour_of_the_data_and_nothing_outside_of_the_chart() {
+    for figure in charts(100_000) {
+        let (_, rest) = figure.svg().split_once("<style>").unwrap();
+        let (rules, drawing) = rest.split_once("</style>").unwrap();
+        assert!(figure.svg().contains("class=\"spar-chart\""));
+        for rule in rules.split('{').filter(|r| r.contains('[')) {
+            assert!(rule.rsplit('}').next().unwrap().starts_with(".spar-chart "), "{rule}");
+        }
+        // Of the rectangles, the sheet alone has one of the changed colours; a point's rim is of the sheet's colour.
+        let changed = ["\"#FFFFFF\"", "\"#000000\"", "\"#666666\""];
+        let touched = drawing
+            .lines()
+            .filter(|l| l.starts_with("<rect"))
+            .filter(|l| changed.iter().any(|c| l.contains(&format!("fill={c}"))))
+            .count();
+        assert_eq!(touched, 1);
+    }
+}
+
+#[test]
+fn the_png_is_drawn_on_white_paper() {
+    let pixels = resvg::tiny_skia::Pixmap::decode_png(charts(10)[0].png()).unwrap();
+    let corner = pixels.pixel(3, 3).unwrap();
+    assert_eq!([corner.red(), corner.green(), corner.blue(), corner.alpha()], [255; 4]);
+}
+
 #[test]
 fn hostile_labels_stay_labels() {
     let texts: Vec<String> = hostile().into_iter().filter(|t| !t.trim().is_empty()).collect();
@@ -239,4 +295,42 @@ fn a_table_without_the_right_columns_is_refused_by_name() {
     let wrong = tag_table(&[("a", 1)]);
     let error = plots::users(&wrong, 5, "").unwrap_err();
     assert!(error.is_invalid() && error.to_string().contains("user_id"), "{error}");
+}
+
+fn lag_table(points: &[(i64, i64)]) -> Table {
+    let (instants, lags): (Vec<_>, Vec<_>) = points.iter().copied().unzip();
+    let unit = DataType::Datetime(TimeUnit::Microseconds, None);
+    let instants = Series::new("timestamp".into(), instants).cast(&unit).unwrap();
+    Table::new(DataFrame::new(points.len(), vec![instants.into(), Column::new("lag".into(), lags)]).unwrap())
+}
+
+#[test]
+fn the_chart_of_the_lag_has_round_times_for_any_stretch_of_time() {
+    const BEGIN: i64 = 1_728_554_400_000_000;
+    let times = |micros: i64| {
+        let points: Vec<_> = (0..=1_000).map(|n| (BEGIN + micros / 1_000 * n, 1_000 - n)).collect();
+        let figure = plots::lag(&lag_table(&points), "sujet s").unwrap();
+        let texts = svg_texts(&figure);
+        assert!(texts.iter().any(|t| t == "1000") && texts.iter().any(|t| t.ends_with("sujet s")), "{texts:?}");
+        texts.into_iter().filter(|t| t.contains(':') || t.contains("-2024") && !t.contains("20T")).collect::<Vec<_>>()
+    };
+    assert_eq!(times(1_000_000)[..2], ["10:00:00,0", "10:00:00,2"]);
+    assert_eq!(times(60_000_000)[..2], ["10:00:00", "10:00:10"]);
+    assert_eq!(times(7_200_000_000)[..2], ["10:00", "10:15"]);
+    assert_eq!(times(10 * 86_400_000_000)[..2], ["12-10-2024", "14-10-2024"]);
+    for points in [vec![], vec![(BEGIN, 7)], vec![(BEGIN, 0), (BEGIN, 0)]] {
+        svg_texts(&plots::lag(&lag_table(&points), "").unwrap());
+    }
+}
+
+#[test]
+fn ten_thousand_batches_keep_their_greatest_lag() {
+    let points: Vec<_> = (0..10_000).map(|n| (n * 1_000_000, if n == 5_001 { 9_000 } else { 10 })).collect();
+    let figure = plots::lag(&lag_table(&points), "").unwrap();
+    assert!(figure.svg().len() < 100_000, "{}", figure.svg().len());
+    let line = figure.svg().lines().find(|l| l.contains("#FF7F0E") && l.starts_with("<polyline")).unwrap();
+    let points = line.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
+    let heights = points.split_whitespace().map(|p| p.split(',').nth(1).unwrap().parse::<i64>().unwrap());
+    let (highest, lowest) = (heights.clone().min().unwrap(), heights.max().unwrap());
+    assert!(lowest - highest > 3_000, "{lowest} {highest}");
 }

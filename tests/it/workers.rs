@@ -21,7 +21,7 @@ fn toot(n: usize) -> Draft {
 
 /// Toots, edits, deletes and wrong dates; all but the dates are told apart by their ids alone, whatever the order of
 /// partitions.
-fn story(toots: std::ops::Range<usize>) -> Vec<Draft> {
+pub fn story(toots: std::ops::Range<usize>) -> Vec<Draft> {
     toots
         .flat_map(|n| {
             let mut drafts = vec![toot(n)];
@@ -38,7 +38,7 @@ fn story(toots: std::ops::Range<usize>) -> Vec<Draft> {
 }
 
 /// Offsets not yet applied, over all partitions.
-fn lag(desk: &Desk) -> i64 {
+pub fn lag(desk: &Desk) -> i64 {
     let applied: i64 = desk.query(&format!(
         "SELECT coalesce(sum(next_offset), 0)::text FROM stream_partition WHERE topic = '{}'",
         desk.config.topic
@@ -61,9 +61,14 @@ fn all_of(desk: &Desk, workers: &[&Worker]) -> bool {
     owners.len() == PARTITIONS as usize && known && whose.len() == workers.len()
 }
 
+/// A desk with windows of every kind; the workers are not told.
+fn desk() -> Desk {
+    Desk::with_windows("5min, 1h/15min, 1h by language, 1d/6h by hashtag", PARTITIONS)
+}
+
 /// The tables of one run alone, over the same messages.
 fn alone(drafts: &[Draft]) -> Vec<Vec<String>> {
-    let desk = Desk::with_partitions(PARTITIONS);
+    let desk = desk();
     desk.send(drafts);
     desk.run();
     desk.assert_consistent();
@@ -82,7 +87,7 @@ fn send_slowly(desk: &Desk, drafts: &[Draft]) {
 fn workers_join_leave_and_die_while_toots_arrive_and_the_tables_are_those_of_one() {
     let drafts = story(0..6000);
     let expected = alone(&drafts);
-    let desk = Desk::with_partitions(PARTITIONS);
+    let desk = desk();
     let folder = tempfile::tempdir().unwrap();
     let mut first = Worker::start(&desk.config, folder.path(), "first");
     let third = std::thread::scope(|scope| {
