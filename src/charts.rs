@@ -3,7 +3,7 @@
 use crate::batch::local::Local;
 use crate::batch::{Engine, Question, Scope};
 use crate::config::Config;
-use crate::display::{Figure, Report, Table, grouped, say};
+use crate::display::{Figure, Gallery, Report, Table, grouped, say};
 use crate::error::{Error, Result};
 use crate::plots;
 use crate::postgres::snapshot::Snapshot;
@@ -11,7 +11,6 @@ use polars::prelude::{
     Column, DataFrame, DataType, IntoLazy, JoinArgs, JoinCoalesce, JoinType, PolarsResult, SortMultipleOptions,
     UniqueKeepStrategy, col, len, lit,
 };
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -33,7 +32,8 @@ pub struct Charts {
     user_lengths: Table,
     hashtag_lengths: Table,
     config: Config,
-    drawn: Mutex<BTreeSet<String>>,
+    /// The latest of each chart, in the order of drawing.
+    drawn: Mutex<Vec<Figure>>,
 }
 
 impl Charts {
@@ -232,8 +232,14 @@ impl Charts {
             return Err(Error::cannot("finish the charts", cause).next("run the cells of the four charts first"));
         }
         say("Visualisations créées avec succès.");
-        let names: Vec<_> = drawn.iter().map(String::as_str).collect();
+        let mut names: Vec<_> = drawn.iter().map(Figure::name).collect();
+        names.sort_unstable();
         Ok(Report::new(format!("{CHARTS} graphiques : {}.", names.join(", "))))
+    }
+
+    /// The charts drawn so far, side by side.
+    pub fn gallery(&self) -> Gallery {
+        Gallery::new(self.drawn.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned())
     }
 
     /// Shows in a notebook how many toots are held.
@@ -254,7 +260,11 @@ impl Charts {
     }
 
     fn remember(&self, figure: Figure) -> Result<Figure> {
-        self.drawn.lock().unwrap_or_else(PoisonError::into_inner).insert(figure.name().to_owned());
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        match drawn.iter_mut().find(|old| old.name() == figure.name()) {
+            Some(old) => figure.clone_into(old),
+            None => drawn.push(figure.clone()),
+        }
         Ok(figure)
     }
 }

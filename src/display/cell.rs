@@ -30,7 +30,16 @@ pub(super) fn cells(column: &Column, rows: &[usize], most: usize) -> Vec<Cell> {
 pub(super) fn type_name(dtype: &DataType) -> String {
     match dtype {
         DataType::Datetime(..) => "datetime (UTC)".into(),
+        DataType::List(inner) => format!("list[{}]", type_name(inner)),
         other => other.to_string(),
+    }
+}
+
+/// One value alone, as in a cell of a table; nothing for a null.
+pub(super) fn alone(value: &AnyValue<'_>, most: usize) -> Option<String> {
+    match cell(value, float(value).map_or(0, decimals), most) {
+        Cell::Null => None,
+        Cell::Text(text, _) | Cell::Number(text, _) => Some(text),
     }
 }
 
@@ -50,12 +59,42 @@ fn cell(value: &AnyValue<'_>, decimals: usize, most: usize) -> Cell {
             Cell::Text(datetime(*ticks, *unit), None)
         }
         number if number.dtype().is_integer() => Cell::Number(grouped(&number.to_string()), None),
+        AnyValue::List(_) => text_cell(&nested(value, DEPTH), most),
         other => text_cell(&other.to_string(), most),
     }
 }
 
+/// How deep into lists a cell looks, and how many values of each it shows.
+const DEPTH: usize = 3;
+const ITEMS: usize = 10;
+
+/// A list as `[1, 2, 3]`, bounded whatever it holds.
+fn nested(value: &AnyValue<'_>, depth: usize) -> String {
+    match value {
+        AnyValue::List(_) if depth == 0 => "[…]".into(),
+        AnyValue::List(list) => {
+            let mut items: Vec<_> =
+                (0..list.len().min(ITEMS)).filter_map(|at| list.get(at).ok()).map(|v| nested(&v, depth - 1)).collect();
+            if list.len() > ITEMS {
+                items.push(format!("… {} en tout", grouped(&list.len().to_string())));
+            }
+            format!("[{}]", items.join(", "))
+        }
+        // In quotes, so that a comma inside a text is not one between two.
+        AnyValue::String(_) | AnyValue::StringOwned(_) => {
+            format!("\"{}\"", value.get_str().map(|text| super::shorten(start(text), 100)).unwrap_or_default())
+        }
+        simple => alone(simple, 100).unwrap_or_else(|| "null".into()),
+    }
+}
+
+/// The part of a text that a cell looks at: a text of megabytes costs no more than a long one.
+fn start(text: &str) -> &str {
+    &text[..text.floor_char_boundary(1 << 15)]
+}
+
 fn text_cell(text: &str, most: usize) -> Cell {
-    let text = visible(text);
+    let text = visible(start(text));
     let short = super::shorten(&text, most);
     let whole = (short != text).then(|| super::shorten(&text, 400));
     Cell::Text(short, whole)

@@ -1,15 +1,18 @@
-//! Values that show themselves: [`Table`], [`Figure`], [`Report`], and the one way to print a line.
+//! Values that show themselves: [`Table`], [`Figure`], [`Gallery`], [`Report`], and the one way to print a line.
 //!
 //! The kernel reads stdout line by line and takes its own marker anywhere in a line for the start of a content
 //! block. So text from outside is printed with that marker and line breaks neutralised, and always as whole lines.
 
 mod cell;
+mod describe;
 mod figure;
+mod gallery;
 mod report;
 mod table;
 
 pub(crate) use cell::grouped;
 pub use figure::Figure;
+pub use gallery::Gallery;
 pub use report::Report;
 pub use table::Table;
 

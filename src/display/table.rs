@@ -1,4 +1,5 @@
 use super::cell::{Cell, cells, grouped, type_name};
+use super::describe;
 use super::{NO_FORMULA, columns, escape_html, neutralise, shorten, show, visible};
 use crate::error::{Error, Result};
 use polars::prelude::{Column, DataFrame, IntoLazy, LazyFrame};
@@ -12,10 +13,14 @@ const TAIL: usize = 5;
 /// The same for columns.
 const WIDE: usize = 24;
 
+/// So many columns are described one by one.
+const WIDEST: usize = 100;
+
 /// Characters of a cell; the rest is in its title.
 const CELL: usize = 100;
 
-const FADED: &str = "opacity:0.6;font-weight:normal";
+/// What is said beside the values. Any theme's text colour, faded so little that it stays readable.
+const FADED: &str = "opacity:0.75;font-weight:normal";
 
 /// Rows and columns that show themselves; the frame inside is polars'.
 #[derive(Clone, Debug)]
@@ -72,6 +77,18 @@ impl Table {
         Table::new(frame.unwrap_or_default())
     }
 
+    /// One row per column: `column`, `type`, `values` (that are not null), `nulls`, `distinct` (values), `min`,
+    /// `mean`, `median`, `max`. What a type has not is null: a list has no least value, a text no mean.
+    ///
+    /// # Errors
+    ///
+    /// Fails as polars fails.
+    pub fn describe(&self) -> Result<Table> {
+        describe::describe(&self.frame)
+            .map(|frame| Table::new(frame).showing(WIDEST))
+            .map_err(|e| Error::cannot("describe a table", e).invalid())
+    }
+
     /// The first `rows` rows.
     pub fn head(&self, rows: usize) -> Table {
         Self { frame: self.frame.head(Some(rows)), whole: self.whole.max(rows.min(1000)) }
@@ -103,7 +120,10 @@ impl Table {
     /// The table as HTML that stays readable without its styles; no value of it is markup.
     pub fn to_html(&self) -> String {
         let view = self.view();
-        let mut out = format!("<table {NO_FORMULA} style=\"border-collapse:collapse;margin:0.4em 0\">\n<thead><tr>");
+        // A table wider than the page scrolls by itself, not the page.
+        let mut out = format!(
+            "<div style=\"overflow-x:auto\"><table {NO_FORMULA} style=\"border-collapse:collapse;margin:0.4em 0\">\n<thead><tr>"
+        );
         for column in &view.columns {
             let align = column.align();
             out.push_str(&format!(
@@ -129,7 +149,7 @@ impl Table {
             }
             out.push_str("</tr>\n");
         }
-        out.push_str(&format!("</tbody>\n</table>\n<p style=\"margin:0 0 0.6em;{FADED}\">{}</p>", self.size()));
+        out.push_str(&format!("</tbody>\n</table></div>\n<p style=\"margin:0 0 0.6em;{FADED}\">{}</p>", self.size()));
         out
     }
 
@@ -150,7 +170,7 @@ impl Table {
         let all = self.frame.columns();
         let shown = |column: &Column| ViewColumn {
             name: shorten(&visible(column.name()), CELL),
-            dtype: type_name(column.dtype()),
+            dtype: shorten(&visible(&type_name(column.dtype())), CELL / 2),
             number: column.dtype().is_numeric(),
             cells: cells(column, &rows, CELL),
         };

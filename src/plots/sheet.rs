@@ -35,6 +35,15 @@ const MARGIN: f64 = 15.0;
 
 const GREY: RGBColor = RGBColor(0x66, 0x66, 0x66);
 
+/// The same sheet in the dark: paper, lines and letters change, the colours of the data stay. Whoever shows the sheet
+/// as a picture says by `color-scheme` which one it wants. The class keeps the rules from other drawings on a page.
+const DARK: &str = "<style>@media (prefers-color-scheme:dark){\
+    .spar-chart [fill=\"#FFFFFF\"]{fill:#111111}\
+    .spar-chart [fill=\"#000000\"]{fill:#E6E6E6}\
+    .spar-chart [stroke=\"#000000\"]{stroke:#B3B3B3}\
+    .spar-chart [fill=\"#666666\"]{fill:#B3B3B3}\
+    }</style>";
+
 /// What is drawn on.
 pub(super) struct Sheet<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
@@ -101,7 +110,7 @@ pub(super) fn draw(
         .replace(&format!("font-family=\"{FONT}\""), &format!("font-family=\"{FONT}, Verdana, sans-serif\""));
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {} {}\" style=\"max-width:100%;height:auto\" role=\"img\" stroke-linejoin=\"round\">\n<title>{}</title>\n{drawing}{slanted}</svg>\n",
+         viewBox=\"0 0 {} {}\" class=\"spar-chart\" style=\"max-width:100%;height:auto\" role=\"img\" stroke-linejoin=\"round\">\n<title>{}</title>\n{DARK}\n{drawing}{slanted}</svg>\n",
         f64::from(width) * UNIT,
         f64::from(height) * UNIT,
         escape_html(title),

@@ -40,6 +40,8 @@ pub fn lab_options(home: &Path, arguments: &[String]) -> Vec<String> {
         ("--ServerApp.ip", "127.0.0.1".to_owned()),
         ("--ServerApp.open_browser", "True".to_owned()),
         ("--ServerApp.root_dir", home.display().to_string()),
+        // The kernel's `custom.css`.
+        ("--LabApp.custom_css", "True".to_owned()),
         ("--LabApp.default_url", "/lab/tree/notebooks/partie1.ipynb".to_owned()),
     ];
     let is_given = |name: &str| arguments.iter().any(|a| a.split('=').next() == Some(name));

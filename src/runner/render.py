@@ -14,12 +14,27 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 
-# Charts as wide as the page at most, on screen and on paper; one chart is never cut by a page's end.
+# Charts as wide as the page at most, on screen and on paper; one chart is never cut by a page's end. Where the
+# reader's screen is dark, page and charts both are; paper is white.
 STYLE = """<style>
-.jp-RenderedSVG img, .jp-RenderedImage img { max-width: 100%; height: auto; }
-@media print { .jp-OutputArea-output { break-inside: avoid; } }
+:root { color-scheme: light dark; }
+.jp-RenderedSVG img, .jp-RenderedImage img { max-width: 100%%; height: auto; }
+@media print { :root { color-scheme: light; } .jp-OutputArea-output { break-inside: avoid; } }
+@media screen and (prefers-color-scheme: dark) {
+%s
+}
 </style>
 </head>"""
+
+
+def dark_theme(exporter):
+    """JupyterLab's dark colours, as the template brings them; none where it does not."""
+    for folder in exporter.template_paths:
+        theme = os.path.join(folder, "static", "theme-dark.css")
+        if os.path.exists(theme):
+            with open(theme, encoding="utf-8") as css:
+                return css.read()
+    return ""
 
 
 def write(target, page):
@@ -45,6 +60,7 @@ def main(folder):
     settings.HTMLExporter.mermaid_js_url = ""
     settings.HTMLExporter.widget_renderer_url = ""
     exporter = HTMLExporter(config=settings)
+    style = STYLE % dark_theme(exporter)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         source = line.rstrip("\n")
@@ -53,7 +69,7 @@ def main(folder):
             notebook = nbformat.read(source, as_version=4)
             page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
             target = os.path.join(folder, name + ".html")
-            page = page.replace("</head>", STYLE, 1)
+            page = page.replace("</head>", style, 1)
             write(target, page)
             print(json.dumps({"page": target}), flush=True)
         except Exception as cause:  # one bad page must not cost the others

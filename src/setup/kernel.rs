@@ -46,6 +46,8 @@ impl Kernel {
             },
         });
         write(&folder.join("share/kernels/rust/kernel.json"), &format!("{spec:#}\n"))?;
+        write(&folder.join("config/custom/custom.css"), STYLE)?;
+        write(&folder.join("config/labconfig/default_setting_overrides.json"), SETTINGS)?;
         Ok(Self { folder, _library: held })
     }
 
@@ -63,6 +65,17 @@ impl Kernel {
         ]
     }
 }
+
+/// JupyterLab's dark theme does not say that it is one, and a chart would follow the reader's system instead.
+const STYLE: &str = ":root { color-scheme: light; }\nbody[data-jp-theme-light=\"false\"] { color-scheme: dark; }\n";
+
+/// JupyterLab's settings until a reader chooses others: nothing is fetched from its makers, and completion waits for
+/// the kernel's answer.
+const SETTINGS: &str = r#"{
+  "@jupyterlab/apputils-extension:notification": { "checkForUpdates": false, "fetchNews": "false" },
+  "@jupyterlab/completer-extension:manager": { "providerTimeout": 3000 }
+}
+"#;
 
 /// `libspar.so` (or `.dylib`) beside this program.
 fn library() -> Result<PathBuf> {

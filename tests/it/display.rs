@@ -1,7 +1,9 @@
+use crate::contrast::{Rgb, contrast, mixed};
 use crate::payloads::hostile;
+use base64::Engine;
 use polars::prelude::*;
 use proptest::prelude::*;
-use spar::display::{Figure, Report, Table, columns, escape_html, neutralise, shorten, visible};
+use spar::display::{Figure, Gallery, Report, Table, columns, escape_html, neutralise, shorten, visible};
 
 fn table(columns: Vec<Column>) -> Table {
     Table::new(DataFrame::new_infer_height(columns).unwrap())
@@ -55,7 +57,7 @@ fn each_row_of_the_plain_text_is_one_line_without_the_kernels_mark() {
 #[test]
 fn every_size_of_table_is_shown_in_bounded_space() {
     let mut lengths = Vec::new();
-    for rows in [0usize, 1, 10, 20, 21, 1000, 2_000_000] {
+    for rows in [0usize, 1, 10, 20, 21, 1000, 10_000_000] {
         let numbers: Vec<i64> = (0..rows as i64).collect();
         let one = table(vec![Column::new("n".into(), numbers)]);
         let (html, text) = (one.to_html(), one.to_string());
@@ -69,6 +71,109 @@ fn every_size_of_table_is_shown_in_bounded_space() {
     let html = table(wide).to_html();
     assert!(html.contains("column_0") && html.contains("column_499") && !html.contains("column_250"));
     assert!(html.contains("500 colonnes"));
+    assert!(html.starts_with("<div style=\"overflow-x:auto\"><table"), "a wide table scrolls by itself");
+}
+
+#[test]
+fn a_table_of_ten_million_rows_says_how_many_are_left_out() {
+    let one = table(vec![Column::new("n".into(), (0..10_000_000i32).collect::<Vec<_>>())]);
+    for shown in [one.to_html(), one.to_string()] {
+        for word in
+            ["9\u{202f}999\u{202f}985 autres lignes", "10\u{202f}000\u{202f}000 lignes", "9\u{202f}999\u{202f}999"]
+        {
+            assert!(shown.contains(word), "{word} in {shown}");
+        }
+    }
+    let about = one.describe().unwrap().to_string();
+    assert!(about.contains("9\u{202f}999\u{202f}999") && about.contains("4\u{202f}999\u{202f}999.5"), "{about}");
+}
+
+#[test]
+fn a_list_shows_its_first_values_and_its_length() {
+    let inner = Series::new("".into(), (0..1000i64).map(|n| n * 100_000).collect::<Vec<_>>());
+    let words = Series::new("".into(), hostile());
+    let deep = Series::new("".into(), [Series::new("".into(), [inner.clone(), Series::new("".into(), [1i64])])]);
+    let one = table(vec![
+        Column::new("numbers".into(), [inner, Series::new("".into(), [-1i64])]),
+        Column::new("words".into(), [words, Series::new("".into(), ["a, b"])]),
+        Series::new("deep".into(), [Series::new("".into(), [deep.clone()]), Series::new("".into(), [deep])]).into(),
+    ]);
+    let text = one.to_string();
+    for word in ["[0, 100\u{202f}000, 200\u{202f}000", "[-1]", "list[i64]", "[\"a, b\"]", "list[list["] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+    let html = one.to_html();
+    assert!(html.contains("… 1000 en tout]"), "the title holds the length: {html}");
+    assert!(!html.contains("EVCXR_") && !html.contains("<script") && html.len() < 20_000);
+}
+
+#[test]
+fn a_text_of_megabytes_costs_no_more_than_a_long_one() {
+    let long = texts(&["é".repeat(5_000_000)]);
+    assert!(long.to_html().len() < 3000 && long.to_string().len() < 3000);
+}
+
+#[test]
+fn describe_tells_each_column_whatever_its_type() {
+    let at = Series::new("at".into(), [Some(1_728_559_046_500_000i64), None, Some(0)])
+        .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+        .unwrap();
+    let one = table(vec![
+        Column::new("n".into(), [Some(3i64), None, Some(1)]),
+        Column::new("x".into(), [2.5f64, f64::NAN, 0.5]),
+        Column::new("text".into(), hostile()[..3].to_vec()),
+        Column::new("sure".into(), [Some(true), None, None]),
+        Column::new("nothing".into(), [None::<i64>, None, None]),
+        Column::new("list".into(), vec![Series::new("".into(), [1i64]); 3]),
+        at.into(),
+    ]);
+    let about = one.describe().unwrap();
+    assert_eq!(about.names(), ["column", "type", "values", "nulls", "distinct", "min", "mean", "median", "max"]);
+    let row = |name: &str| {
+        let text = about.to_string();
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(name)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{name} in {text}")).split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(row("n"), ["n", "i64", "2", "1", "2", "1", "2", "2.0", "3"]);
+    assert_eq!(row("nothing"), ["nothing", "i64", "0", "3", "0", "null", "null", "null", "null"]);
+    assert_eq!(row("list")[..4], ["list", "list[i64]", "3", "0"]);
+    assert!(row("at").join(" ").contains("1970-01-01 00:00:00 null null 2024-10-10 11:17:26.5"), "{:?}", row("at"));
+    for empty in [table(vec![]), one.head(0)] {
+        assert_eq!(empty.describe().unwrap().height(), empty.names().len());
+    }
+}
+
+#[test]
+fn a_gallery_shows_each_figure_as_a_picture_and_nothing_else() {
+    let figures = |summaries: &[String]| {
+        Gallery::new(summaries.iter().map(|s| Figure::new("x", s.clone(), "<svg><script/></svg>".into(), vec![])))
+    };
+    let html = figures(&hostile()).to_html();
+    assert_eq!(tags(&html), tags(&figures(&vec!["a".to_owned(); hostile().len()]).to_html()));
+    assert!(!html.contains("EVCXR_") && !html.contains("<svg") && !html.contains("<script"));
+    let picture = html.split("base64,").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(base64::engine::general_purpose::STANDARD.decode(picture).unwrap(), b"<svg><script/></svg>");
+    assert!(!figures(&hostile()).to_string().contains("EVCXR_"));
+    assert!(figures(&[]).to_html().contains("Aucune figure."));
+}
+
+/// Text and background of JupyterLab's light and dark themes, stripes of tables among them.
+const THEMES: [(Rgb, [Rgb; 2]); 2] =
+    [([33, 33, 33], [[255, 255, 255], [245, 245, 245]]), ([255, 255, 255], [[17, 17, 17], [33, 33, 33]])];
+
+#[test]
+fn what_a_table_says_in_pale_letters_is_readable_in_the_light_and_in_the_dark() {
+    let html = table(vec![Column::new("n".into(), [Some(1i64), None])]).to_html();
+    let faded: Vec<f64> =
+        html.split("opacity:").skip(1).map(|rest| rest.split(';').next().unwrap().parse().unwrap()).collect();
+    assert!(faded.len() >= 3, "the type, the null and the size");
+    for (text, papers) in THEMES {
+        for (paper, opacity) in papers.iter().flat_map(|p| faded.iter().map(move |o| (*p, *o))) {
+            let ratio = contrast(mixed(text, paper, opacity), paper);
+            assert!(ratio >= 4.5, "{ratio} at {opacity} on {paper:?}");
+        }
+    }
+    assert!(!html.contains("color:") && !html.contains("background"), "the theme chooses the colours");
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use crate::contrast::{Rgb, contrast, hex};
 use crate::payloads::hostile;
 use polars::prelude::*;
 use spar::display::{Figure, Table};
@@ -79,7 +80,7 @@ fn roxml(xml: &str) -> Vec<String> {
             assert_eq!(open.pop().as_deref(), Some(name), "tags nest");
         } else {
             let name: String = tag.chars().take_while(|c| c.is_ascii_lowercase()).collect();
-            assert!(["svg", "title", "text", "rect", "polyline", "circle"].contains(&name.as_str()), "{name}");
+            assert!(["svg", "title", "style", "text", "rect", "polyline", "circle"].contains(&name.as_str()), "{name}");
             assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
             if !tag.ends_with('/') {
                 open.push(name);
@@ -205,6 +206,61 @@ fn ties_between_tags_are_broken_by_name_and_empty_ones_left_out() {
     let texts = svg_texts(&figure);
     let order: Vec<_> = texts.iter().filter(|t| ["a", "b", "c"].contains(&t.as_str())).collect();
     assert_eq!(order, ["c", "a", "b"]);
+}
+
+/// What the rules for the dark make of a colour that the drawing gives.
+fn in_the_dark(svg: &str, attribute: &str, colour: &str) -> Rgb {
+    let rules = svg.split("(prefers-color-scheme:dark){").nth(1).unwrap().split("</style>").next().unwrap();
+    let rule = format!(".spar-chart [{attribute}=\"{colour}\"]{{{attribute}:");
+    hex(rules.split(rule.as_str()).nth(1).map_or(colour, |rest| rest.split('}').next().unwrap()))
+}
+
+#[test]
+fn every_word_of_a_chart_is_readable_in_the_light_and_in_the_dark() {
+    let mut words = 0;
+    for figure in charts(0).iter().chain(&charts(100_000)) {
+        let svg = figure.svg();
+        let fill = |element: &str| element.split("fill=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let paper = fill(svg.split("<rect").nth(1).unwrap());
+        assert_eq!(hex(&paper), [255; 3], "the sheet comes first");
+        for text in svg.split("<text").skip(1) {
+            let colour = fill(text);
+            let light = contrast(hex(&colour), hex(&paper));
+            let dark = contrast(in_the_dark(svg, "fill", &colour), in_the_dark(svg, "fill", &paper));
+            assert!(light >= 4.5 && dark >= 4.5, "{light} {dark} in {text}");
+            words += 1;
+        }
+        let (line, paper) = (in_the_dark(svg, "stroke", "#000000"), in_the_dark(svg, "fill", &paper));
+        assert!(contrast(line, paper) >= 3.0);
+    }
+    assert!(words > 100, "only {words} words");
+}
+
+#[test]
+fn the_rules_for_the_dark_touch_no_colour_of_the_data_and_nothing_outside_of_the_chart() {
+    for figure in charts(100_000) {
+        let (_, rest) = figure.svg().split_once("<style>").unwrap();
+        let (rules, drawing) = rest.split_once("</style>").unwrap();
+        assert!(figure.svg().contains("class=\"spar-chart\""));
+        for rule in rules.split('{').filter(|r| r.contains('[')) {
+            assert!(rule.rsplit('}').next().unwrap().starts_with(".spar-chart "), "{rule}");
+        }
+        // Of the rectangles, the sheet alone has one of the changed colours; a point's rim is of the sheet's colour.
+        let changed = ["\"#FFFFFF\"", "\"#000000\"", "\"#666666\""];
+        let touched = drawing
+            .lines()
+            .filter(|l| l.starts_with("<rect"))
+            .filter(|l| changed.iter().any(|c| l.contains(&format!("fill={c}"))))
+            .count();
+        assert_eq!(touched, 1);
+    }
+}
+
+#[test]
+fn the_png_is_drawn_on_white_paper() {
+    let pixels = resvg::tiny_skia::Pixmap::decode_png(charts(10)[0].png()).unwrap();
+    let corner = pixels.pixel(3, 3).unwrap();
+    assert_eq!([corner.red(), corner.green(), corner.blue(), corner.alpha()], [255; 4]);
 }
 
 #[test]
