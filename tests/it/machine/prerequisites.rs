@@ -88,7 +88,8 @@ fn real(program: &str) -> PathBuf {
 
 #[test]
 fn an_empty_machine_is_told_all_that_it_lacks_with_the_lines_of_its_system() {
-    let things = ["Rust 1.95 or newer\n", "Python 3.10 or newer, with venv\n", "a C compiler\n", "a C++ compiler\n", "make\n"];
+    let things =
+        ["Rust 1.95 or newer\n", "Python 3.10 or newer, with venv\n", "a C compiler\n", "a C++ compiler\n", "make\n"];
     let debian = [
         "sudo apt-get install python3 python3-venv",
         "sudo apt-get install gcc libc6-dev",
