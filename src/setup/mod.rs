@@ -6,10 +6,11 @@
 mod bound;
 mod checkers;
 mod clients;
-mod evcxr;
-mod kafka;
+pub(crate) mod evcxr;
+pub(crate) mod kafka;
 mod kernel;
 mod packages;
+pub(crate) mod page;
 mod python;
 mod reason;
 mod step;
