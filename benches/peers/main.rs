@@ -124,6 +124,7 @@ fn main() -> Result<()> {
                     seconds: timed.seconds,
                     start_up: timed.start_up,
                     peak: timed.peak,
+                    cpu: timed.cpu,
                     found,
                     failure: None,
                 },
@@ -153,18 +154,19 @@ fn failed(contender: &Contender, toots: usize, session: &str, why: String) -> Ru
         seconds: 0.0,
         start_up: 0.0,
         peak: 0,
+        cpu: 0.0,
         found: Found::default(),
         failure: Some(why),
     }
 }
 
 fn tell(run: &Run, contender: &Contender, round: usize, rounds: usize) {
-    let Run { seconds, start_up, peak, found, .. } = run;
+    let Run { seconds, start_up, peak, cpu, found, .. } = run;
     let head = format!("round {}/{rounds}  {:12}", round + 1, contender.name);
     match &run.failure {
         Some(why) => println!("{head} failed: {why}"),
         None => println!(
-            "{head} {:>9} toots/s  {seconds:7.2} s after {start_up:4.1} s of start-up  {:5.0} MB  {}",
+            "{head} {:>9} toots/s  {seconds:7.2} s after {start_up:4.1} s of start-up  CPU {cpu:6.1} s  {:5.0} MB  {}",
             whole(run.toots as f64 / seconds),
             *peak as f64 / 1e6,
             if found.is_right() { "all right".to_owned() } else { format!("{found:?}") }
@@ -224,7 +226,7 @@ impl Bench<'_> {
             running.look()?;
             let seconds = running.started.elapsed().as_secs_f64();
             if StreamStatus::read(&self.config).is_ok_and(|status| status.lag == 0) {
-                return Ok(Timed { seconds, start_up: 0.0, peak: running.peak });
+                return Ok(Timed { seconds, start_up: 0.0, peak: running.peak, cpu: running.cpu });
             }
             if seconds > limit.as_secs_f64() {
                 return Err(format!("not done within {} s", limit.as_secs()));
@@ -251,7 +253,9 @@ impl Bench<'_> {
             .env("PEER_GROUP", &self.name)
             .env("PEER_DATABASE", url)
             .env("PEER_JARS", environment::jar_list(&self.config))
-            .env("PYTHONDONTWRITEBYTECODE", "1");
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("SPARK_LOCAL_IP", "127.0.0.1")
+            .env("TZ", "UTC");
         let java = services::java::find(&self.config).ok();
         if let Some(home) = java.as_deref().and_then(Path::parent).and_then(Path::parent).filter(|h| h.is_absolute()) {
             command.env("JAVA_HOME", home);

@@ -17,6 +17,7 @@ pub struct Run {
     pub seconds: f64,
     pub start_up: f64,
     pub peak: u64,
+    pub cpu: f64,
     pub found: Found,
     pub failure: Option<String>,
 }
@@ -69,8 +70,8 @@ impl Results {
     /// The table of throughput, for the screen and the page.
     pub fn table(&self, toots: usize) -> String {
         let mut out = String::from(
-            "| who | toots/s | ours is | runs | peak memory | start-up | toots | windows' sum | users | tags |\n\
-             |---|---:|---:|---|---:|---:|---|---|---|---|\n",
+            "| who | toots/s | ours is | runs | peak memory | CPU | start-up | toots | windows' sum | users | tags |\n\
+             |---|---:|---:|---|---:|---:|---:|---|---|---|---|\n",
         );
         let ours = self.rate("ours", toots);
         for contender in ALL {
@@ -91,7 +92,7 @@ impl Results {
             let worst = ended.iter().max_by_key(|run| badness(&run.found)).expect("a run");
             let _ = writeln!(
                 out,
-                "| {} | **{}** | {} | {} of {}, {}–{} | {:.0} MB | {:.1} s | {} | {} | {} | {} |",
+                "| {} | **{}** | {} | {} of {}, {}–{} | {:.0} MB | {:.0} s | {:.1} s | {} | {} | {} | {} |",
                 contender.title,
                 whole(rate),
                 ours.map_or_else(String::new, |ours| format!("{:.1} ×", ours / rate)),
@@ -100,6 +101,7 @@ impl Results {
                 whole(slow),
                 whole(fast),
                 of(|run| run.peak as f64) / 1e6,
+                of(|run| run.cpu),
                 of(|run| run.start_up),
                 output(worst.found.toots, "characters"),
                 output(worst.found.windows, "windows"),
@@ -145,7 +147,8 @@ impl Results {
         };
         out.push_str(
             "\n\"ours is\" compares spar with one worker. Outputs are compared with the messages themselves: ✓ means that every \
-             number is right; the worst run is shown. Memory is the largest sum of resident memory over the process tree.\n",
+             number is right; the worst run is shown. Memory is the largest sum of resident memory over the \
+             contender's process tree, CPU the processor time of that tree; Kafka's and PostgreSQL's are in neither.\n",
         );
         if let Some(any) = self.latencies.last() {
             let _ = writeln!(

@@ -133,7 +133,7 @@ pub(super) async fn settle(tx: &Transaction<'_>, config: &Config, change: bool, 
     if !fresh.is_empty() || before != after {
         tx.batch_execute(
             "SELECT FROM stream_partition ORDER BY topic COLLATE \"C\", part FOR UPDATE;
-             UPDATE stream_partition SET epoch = epoch + 1",
+             UPDATE stream_partition SET epoch = epoch + 1, owner = NULL",
         )
         .await
         .map_err(failed)?;
@@ -142,10 +142,12 @@ pub(super) async fn settle(tx: &Transaction<'_>, config: &Config, change: bool, 
         tx.execute("DELETE FROM toot_windows WHERE kind <> ALL($1)", &[&stay]).await.map_err(failed)?;
         let shape = Delta::new(adopt(&kept, config)?.width, fresh.clone());
         each_stored(tx, &shape, async |run, delta| windows::merge(run, delta, None).await).await?;
-        // A batch will close the rest.
+        // As the contract's windows are: by the watermark as far as that is known, by idleness where none of them is open.
         tx.execute(
-            "UPDATE toot_windows SET closed_at = now(), closed_by = 'watermark' WHERE closed_by IS NULL AND window_end <=
-                (SELECT max(window_end) FROM toots_time_window_aggregates WHERE closed_by = 'watermark')",
+            "UPDATE toot_windows t SET closed_at = now(), closed_by = CASE WHEN window_end <= mark THEN 'watermark' ELSE 'idle' END
+             FROM (SELECT max(window_end) FILTER (WHERE closed_by = 'watermark') AS mark, bool_and(closed_by IS NOT NULL) AS quiet
+                 FROM toots_time_window_aggregates) c
+             WHERE t.closed_by IS NULL AND (window_end <= mark OR quiet)",
             &[],
         )
         .await

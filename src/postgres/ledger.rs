@@ -36,7 +36,7 @@ pub(crate) enum Truth {
     Applied,
     /// It was not: it may be tried again.
     NotApplied,
-    /// The server lost transactions it had confirmed: what is in memory is worth nothing.
+    /// The server lost transactions it had confirmed, or the rules have changed: what is in memory is worth nothing.
     Behind,
     /// Another worker took a partition over; this is its epoch, and the partition.
     Fenced { part: i32, epoch: i64 },
@@ -56,7 +56,7 @@ const MOVE: &str = "UPDATE stream_partition
 const REST: &str = "UPDATE stream_partition SET idle = $5
     WHERE pipeline = $1 AND topic = $2 AND part = $3 AND epoch = $4";
 
-const LOOK: &str = "SELECT next_offset, epoch FROM stream_partition
+const LOOK: &str = "SELECT next_offset, epoch, owner FROM stream_partition
     WHERE pipeline = $1 AND topic = $2 AND part = $3 FOR UPDATE";
 
 /// Takes partitions over, in the order given: `(topic, partition, offset to begin at when it is new)`.
@@ -168,6 +168,14 @@ pub(crate) async fn advance(
     Ok(true)
 }
 
+/// A partition that this worker no longer holds: a set-up that changed the rules took it, for nobody, or another worker.
+fn taken(part: i32, row: &Row) -> Truth {
+    match row.get::<_, Option<&str>>(2) {
+        None => Truth::Behind,
+        Some(_) => Truth::Fenced { part, epoch: row.get(1) },
+    }
+}
+
 /// Asks the ledger about a batch; waits for a transaction in flight, because a plain read would show the row before it.
 pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]) -> Result<Truth> {
     let failed = |e: tokio_postgres::Error| statement_failed("ask stream_partition what was applied", &e);
@@ -178,8 +186,8 @@ pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]
         epochs.iter().filter(|(key, _)| !spans.iter().any(|s| (&s.topic, s.part) == (&key.0, key.1)))
     {
         let row = tx.query_opt(LOOK, &[&PIPELINE, topic, part]).await.map_err(failed)?;
-        if let Some(held) = row.map(|row| row.get::<_, i64>(1)).filter(|held| held != mine) {
-            return Ok(Truth::Fenced { part: *part, epoch: held });
+        if let Some(row) = row.filter(|row| row.get::<_, i64>(1) != *mine) {
+            return Ok(taken(*part, &row));
         }
     }
     for span in spans {
@@ -190,7 +198,7 @@ pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]
         };
         let (next, held): (i64, i64) = (row.get(0), row.get(1));
         if held != epoch(epochs, span) {
-            return Ok(Truth::Fenced { part: span.part, epoch: held });
+            return Ok(taken(span.part, &row));
         }
         let here = match next {
             n if n == span.to => Truth::Applied,

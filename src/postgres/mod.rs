@@ -24,8 +24,8 @@ mod windows;
 pub use sink::{Fault, Hook, Phases, Step};
 
 pub(crate) use retry::patiently;
-pub(crate) use schema::about;
-pub(crate) use sink::{Committed, Outcome, Sink, may_write};
+pub(crate) use schema::{about, may_write};
+pub(crate) use sink::{Committed, Outcome, Sink};
 
 use crate::config::Config;
 use crate::error::Result;

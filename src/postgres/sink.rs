@@ -492,18 +492,3 @@ impl Progress<'_> {
         Ok(())
     }
 }
-
-/// Checks that the role may write a table.
-pub(crate) async fn may_write(client: &Client, table: &str) -> Result<()> {
-    let action = format!("write {table}");
-    let may: bool = client
-        .query_one("SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')", &[&table])
-        .await
-        .map_err(|e| statement_failed(&action, &e).next("create the tables first: Store::create_tables(&config)"))?
-        .get(0);
-    if may {
-        Ok(())
-    } else {
-        Err(Error::cannot(action, "the role may not").next("grant it INSERT and UPDATE").refused())
-    }
-}
