@@ -21,6 +21,7 @@ mod hashtags;
 mod history;
 mod hostile;
 mod ingest;
+mod jobs;
 mod keywords;
 mod listen;
 mod local;
