@@ -1,4 +1,5 @@
-//! Toots per second from Kafka into all four tables, on generated toots: `cargo bench --profile dev -- [toots]`.
+//! Toots per second from Kafka into all four tables, on generated toots: `cargo bench --profile dev -- [toots]`; then the
+//! same with windows per language and per hashtag, run in turns with it.
 //!
 //! It needs KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or the embedded services running. It works on a topic and
 //! databases of its own and removes them. Measure on a quiet machine: Kafka and PostgreSQL share its cores.
@@ -10,12 +11,13 @@ use messages::Messages;
 use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::{Loader, Raw};
-use spar::pipeline::StreamReport;
 use spar::stream::{Place, Record, Rules, Stream};
 use spar::{Config, Pipeline, Result, Store, Timestamp, Until};
 use std::time::Instant;
 
 const RUNS: usize = 3;
+/// What is measured apart.
+const KINDS: &str = "1h by language, 1h by hashtag";
 
 fn main() -> Result<()> {
     let toots = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(500_000usize);
@@ -25,46 +27,59 @@ fn main() -> Result<()> {
     loader.create_topic(&config.topic, 1)?;
     let kept = produce(&loader, &config.topic, toots)?;
     loader.flush()?;
-    let mut rates: Vec<(f64, StreamReport)> = Vec::new();
+    let (mut plain, mut more) = (Vec::new(), Vec::new());
     for run in 0..RUNS {
-        let database = format!("bench_{}_{run}", std::process::id());
-        let config = with_database(&config, &database);
-        Store::create(&config)?;
-        let (began, used) = (Instant::now(), cpu_seconds());
-        let report = Pipeline::quiet(&config)?.run_with(&Control::quiet(), Until::CaughtUp)?;
-        let seconds = began.elapsed().as_secs_f64();
-        assert_eq!(report.books.on_time + report.books.late, kept, "every toot in English is stored once");
-        assert_eq!(report.books.read, toots as u64, "every record is read");
-        let agree = Store::connect(&config)?.query(
-            "SELECT 1 AS one WHERE $1 = (SELECT count(*) FROM filtered_toots)
-                AND $1 = (SELECT sum(total_toots) FROM toots_time_window_aggregates)
-                AND $1 = (SELECT sum(toots) FROM user_avg_length)",
-            &[&(kept as i64)],
-        )?;
-        assert_eq!(agree.height(), 1, "rows, windows and averages hold {kept} toots each");
-        println!(
-            "run {}: {:>7.0} toots/s ({:.2} s, {} batches); reading {:.2} s, rows {:.2} s, aggregates {:.2} s, commit {:.2} s; CPU of this process {:.2} s",
-            run + 1,
-            toots as f64 / seconds,
-            seconds,
-            report.batches,
-            report.reading,
-            report.writing.rows,
-            report.writing.aggregates,
-            report.writing.commit,
-            cpu_seconds() - used
-        );
-        rates.push((toots as f64 / seconds, report));
-        Store::drop_database(&config)?;
+        for (kinds, rates) in [("none", &mut plain), (KINDS, &mut more)] {
+            let database = format!("bench_{}_{run}", std::process::id());
+            let windows = Some(kinds.parse().expect("kinds of windows"));
+            let config = Config { windows, ..with_database(&config, &database) };
+            rates.push(measure(&config, run, kinds, toots, kept)?);
+            Store::drop_database(&config)?;
+        }
     }
     loader.delete_topic(&config.topic)?;
-    rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-    println!(
-        "Kafka to all tables: {:.0} toots/s (median of {RUNS}, {toots} toots of about 600 bytes)",
-        rates[RUNS / 2].0
-    );
+    let (plain, more) = (median(plain), median(more));
+    println!("Kafka to all tables: {plain:.0} toots/s (median of {RUNS}, {toots} toots of about 600 bytes)");
+    println!("with the windows {KINDS}: {more:.0} toots/s, {:.2} of that", more / plain);
     println!("parse, clean, window in memory: {:.0} toots per second of one core", in_memory(&config)?);
     Ok(())
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+/// Reads the topic into a database of its own, checks what is there, and gives toots per second.
+fn measure(config: &Config, run: usize, kinds: &str, toots: usize, kept: u64) -> Result<f64> {
+    let store = Store::create(config)?;
+    let (began, used) = (Instant::now(), cpu_seconds());
+    let report = Pipeline::quiet(config)?.run_with(&Control::quiet(), Until::CaughtUp)?;
+    let seconds = began.elapsed().as_secs_f64();
+    assert_eq!(report.books.on_time + report.books.late, kept, "every toot in English is stored once");
+    assert_eq!(report.books.read, toots as u64, "every record is read");
+    let agree = store.query(
+        "SELECT 1 AS one WHERE $1 = (SELECT count(*) FROM filtered_toots)
+            AND $1 = (SELECT sum(total_toots) FROM toots_time_window_aggregates)
+            AND $1 = (SELECT sum(toots) FROM user_avg_length)
+            AND $2 = (SELECT coalesce(sum(total_toots), 0) FROM toot_windows WHERE key = 'en')
+            AND $2 <= (SELECT coalesce(sum(total_toots), 0) FROM toot_windows WHERE key <> 'en')",
+        &[&(kept as i64), &(if kinds == "none" { 0 } else { kept as i64 })],
+    )?;
+    assert_eq!(agree.height(), 1, "rows, windows and averages hold {kept} toots each");
+    println!(
+        "run {}, windows {kinds}: {:>7.0} toots/s ({:.2} s, {} batches); reading {:.2} s, rows {:.2} s, aggregates {:.2} s, commit {:.2} s; CPU of this process {:.2} s",
+        run + 1,
+        toots as f64 / seconds,
+        seconds,
+        report.batches,
+        report.reading,
+        report.writing.rows,
+        report.writing.aggregates,
+        report.writing.commit,
+        cpu_seconds() - used
+    );
+    Ok(toots as f64 / seconds)
 }
 
 fn with_database(config: &Config, name: &str) -> Config {

@@ -1,8 +1,10 @@
 //! Every setting, read once. Nothing else in the crate reads the environment.
 
 use crate::error::{Error, Result};
-use crate::settings::{OURS, checked, hashtag, keyword, language, written};
+use crate::settings::{OURS, checked, hashtag, keyword, language, windows, written};
+use crate::stream::WindowKinds;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -95,6 +97,9 @@ pub struct Embedded {
     pub mastodon: bool,
 }
 
+/// The settings that tables are made with: whatever writes them must go by the same.
+pub(crate) const MADE_WITH: [&str; 3] = ["SPAR_LANGUAGES", "SPAR_WINDOW_SECONDS", "SPAR_LATENESS_SECONDS"];
+
 /// The settings of a run: from the environment, else `.env`, else the embedded services, else a default.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -143,6 +148,10 @@ pub struct Config {
     pub window: Duration,
     /// `SPAR_LATENESS_SECONDS`: how far the watermark lags behind the greatest event time, default 3600.
     pub lateness: Duration,
+    /// `SPAR_WINDOWS`: other kinds of windows, `none` for none; not set, those that the tables have.
+    pub windows: Option<WindowKinds>,
+    /// Of the settings that tables are made with, those that were given; the others follow the tables.
+    pub given: BTreeSet<&'static str>,
     /// `SPAR_IDLE_SECONDS`: a stream without a record for so long is idle and closes its windows, default 60.
     pub idle: Duration,
     /// `SPAR_HASHTAGS`: follow the streams of these hashtags instead of the public one, separated by commas.
@@ -255,6 +264,8 @@ impl Config {
             },
             window: seconds(&get, "SPAR_WINDOW_SECONDS", 3600, 86_400 * 7)?,
             lateness: seconds(&get, "SPAR_LATENESS_SECONDS", 3600, 86_400 * 7)?,
+            windows: windows(&get, "SPAR_WINDOWS")?,
+            given: MADE_WITH.into_iter().filter(|key| get(key).is_some()).collect(),
             idle: seconds(&get, "SPAR_IDLE_SECONDS", 60, 86_400)?,
             hashtags: checked(&get, "SPAR_HASHTAGS", hashtag)?,
             quiet: seconds(&get, "SPAR_QUIET_SECONDS", 600, 86_400)?,

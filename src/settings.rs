@@ -1,6 +1,7 @@
 //! What a setting may be: the `.env` file, and lists whose items must make sense.
 
 use crate::error::{Error, Result};
+use crate::stream::WindowKinds;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -49,6 +50,13 @@ pub(crate) fn checked(
         }
     }
     Ok(items)
+}
+
+/// Kinds of windows, when the setting is there.
+pub(crate) fn windows(get: &impl Fn(&str) -> Option<String>, key: &str) -> Result<Option<WindowKinds>> {
+    let wrong =
+        |why| Error::cannot(format!("use {key}"), why).next("change it in the environment or in .env").invalid();
+    get(key).map(|text| text.parse().map_err(|why: String| wrong(why))).transpose()
 }
 
 /// A code that no toot bears would keep every toot out, without a word.

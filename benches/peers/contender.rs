@@ -34,6 +34,38 @@ const PLAIN: Peer = Peer {
     newest: None,
 };
 
+const SPARK: Peer = Peer {
+    name: "spark",
+    package: "pyspark",
+    requirements: include_str!("requirements/spark.txt"),
+    jars: true,
+    newest: None,
+};
+
+const PATHWAY: Peer = Peer {
+    name: "pathway",
+    package: "pathway",
+    requirements: include_str!("requirements/pathway.txt"),
+    jars: false,
+    newest: None,
+};
+
+const BYTEWAX: Peer = Peer {
+    name: "bytewax",
+    package: "bytewax",
+    requirements: include_str!("requirements/bytewax.txt"),
+    jars: false,
+    newest: Some(12),
+};
+
+const QUIX: Peer = Peer {
+    name: "quix",
+    package: "quixstreams",
+    requirements: include_str!("requirements/quix.txt"),
+    jars: false,
+    newest: None,
+};
+
 /// All of them, in the order of the table.
 pub const ALL: &[Contender] = &[
     Contender {
@@ -62,9 +94,49 @@ pub const ALL: &[Contender] = &[
         note: "20,000 messages a batch, binary COPY and upserts in one transaction; offsets apart, in Kafka. Left out: late \
                and future-dated toots, edits, deletes, duplicates, unreadable messages (one of them stops it).",
     },
+    Contender {
+        name: "spark",
+        title: "PySpark, four queries",
+        program: Program::Python { file: "spark_queries.py", peer: SPARK, settings: &[] },
+        rate: 15_000.0,
+        overhead: 20.0,
+        note: "`local[2]`, the original's four queries at once, `AvailableNow` with one batch each, written by `foreachBatch` over \
+               JDBC: its best case, since with more batches the averages are rewritten at each. Windows in mode `complete`: in \
+               mode `append` the last ones are never written.",
+    },
+    Contender {
+        name: "spark-batch",
+        title: "PySpark, one query",
+        program: Program::Python { file: "spark_batch.py", peer: SPARK, settings: &[] },
+        rate: 20_000.0,
+        overhead: 20.0,
+        note: "`local[2]`, one `foreachBatch` that keeps the parsed batch and writes all four tables through staging tables and \
+               upserts; `AvailableNow` with one batch. No transaction spans the tables; a repeated batch counts twice.",
+    },
+    Contender {
+        name: "pathway",
+        title: "Pathway",
+        program: Program::Python { file: "pathway_snapshot.py", peer: PATHWAY, settings: &[("PATHWAY_THREADS", "2")] },
+        rate: 30_000.0,
+        overhead: 10.0,
+        note: "Two threads, its own Kafka reader (static) and PostgreSQL sink (snapshot), auto-commit on, no persistence.",
+    },
+    Contender {
+        name: "bytewax",
+        title: "Bytewax",
+        program: Program::Python { file: "bytewax_flow.py", peer: BYTEWAX, settings: &[] },
+        rate: 23_000.0,
+        overhead: 3.0,
+        note: "One process, its Kafka source, sinks of ours (it has none for PostgreSQL). It waits a day for late toots: with the \
+               contract's hour it drops them once one partition is read an hour ahead of the other. No recovery store.",
+    },
+    Contender {
+        name: "quix",
+        title: "Quix Streams",
+        program: Program::Python { file: "quix_frames.py", peer: QUIX, settings: &[] },
+        rate: 5_800.0,
+        overhead: 30.0,
+        note: "One process, its PostgreSQL sink with upserts, three repartition topics, a grace of two days. The broker keeps \
+               everything: with a retention in time its repartitioned old events vanish.",
+    },
 ];
-
-/// The contenders of these names, or all.
-pub fn chosen(names: &[String]) -> Vec<&'static Contender> {
-    ALL.iter().filter(|c| names.is_empty() || names.iter().any(|name| name == c.name)).collect()
-}

@@ -16,7 +16,7 @@ const SAMPLE: Duration = Duration::from_millis(200);
 const LEAVE: Duration = Duration::from_secs(30);
 
 /// What the clock said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Timed {
     /// From BEGIN to END.
     pub seconds: f64,
@@ -24,6 +24,8 @@ pub struct Timed {
     pub start_up: f64,
     /// The most that the processes held at a time, in bytes: resident memory, shared pages counted for each.
     pub peak: u64,
+    /// Processor seconds of the processes, start-up included.
+    pub cpu: f64,
 }
 
 /// A command that ends with this process; its words go to `log`.
@@ -41,12 +43,13 @@ pub fn bound(program: &Path, log: &Path) -> Command {
 pub struct Running {
     children: Vec<Child>,
     pub peak: u64,
+    pub cpu: f64,
     pub started: Instant,
 }
 
 impl Running {
     pub fn start(commands: &mut [Command]) -> Result<Self, String> {
-        let mut running = Self { children: Vec::new(), peak: 0, started: Instant::now() };
+        let mut running = Self { children: Vec::new(), peak: 0, cpu: 0.0, started: Instant::now() };
         for command in commands {
             running.children.push(command.spawn().map_err(|e| format!("start it: {e}"))?);
         }
@@ -55,7 +58,9 @@ impl Running {
 
     /// Takes a sample of the memory; fails when a process has ended that should not have.
     pub fn look(&mut self) -> Result<(), String> {
-        self.peak = self.peak.max(resident(&self.children));
+        let (resident, cpu) = used(&self.children);
+        self.peak = self.peak.max(resident);
+        self.cpu = self.cpu.max(cpu);
         for child in &mut self.children {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(format!("it ended: {status}"));
@@ -82,7 +87,7 @@ impl Running {
     }
 
     fn marks(&mut self, lines: &Receiver<(Instant, String)>, limit: Duration) -> Result<Timed, String> {
-        let mut begin = None;
+        let (mut begin, mut ended) = (None, None);
         loop {
             match lines.recv_timeout(SAMPLE) {
                 Ok((at, line)) => match (line.split_once(' ').unwrap_or((&line, "")), begin) {
@@ -91,15 +96,19 @@ impl Running {
                         let _ = self.look();
                         let seconds = (at - begin).as_secs_f64() - ago.parse().unwrap_or(0.0);
                         let start_up = (begin - self.started).as_secs_f64();
-                        return Ok(Timed { seconds, start_up, peak: self.peak });
+                        return Ok(Timed { seconds, start_up, peak: self.peak, cpu: self.cpu });
                     }
                     _ => {}
                 },
-                // Its last lines are read before its end is noticed.
-                Err(RecvTimeoutError::Timeout) => self.look()?,
-                Err(RecvTimeoutError::Disconnected) => {
-                    std::thread::sleep(SAMPLE);
-                    self.look()?;
+                // What it said last may still be on its way when its end is seen.
+                Err(gone) => {
+                    if let Some(why) = ended.take() {
+                        return Err(why);
+                    }
+                    ended = self.look().err();
+                    if gone == RecvTimeoutError::Disconnected {
+                        std::thread::sleep(SAMPLE);
+                    }
                 }
             }
             if self.started.elapsed() > limit {
@@ -134,29 +143,36 @@ fn lines(child: &mut Child) -> Receiver<(Instant, String)> {
     receive
 }
 
-/// Resident bytes of these processes and of all that they started.
-fn resident(roots: &[Child]) -> u64 {
-    let mut parents: HashMap<u32, (u32, u64)> = HashMap::new();
+/// Resident bytes, and processor seconds so far, of these processes and of all that they started.
+fn used(roots: &[Child]) -> (u64, f64) {
+    let mut all: HashMap<u32, (u32, f64)> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(status) = fs::read_to_string(entry.path().join("status")) else { continue };
-        let field = |key: &str| -> Option<u64> {
-            status.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
-        };
-        let parent = field("PPid:").and_then(|parent| u32::try_from(parent).ok()).unwrap_or(0);
-        parents.insert(pid, (parent, field("VmRSS:").unwrap_or(0) * 1024));
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        // After the name, which may hold anything: state, parent, …
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let field = |n: usize| fields.get(n).and_then(|f| f.parse::<u32>().ok()).unwrap_or(0);
+        // In hundredths of a second: user, system, and both of the children that ended.
+        all.insert(pid, (field(1), (11..15).map(field).sum::<u32>() as f64 / 100.0));
     }
     let is_ours = |mut pid: u32| {
         for _ in 0..32 {
             if roots.iter().any(|root| root.id() == pid) {
                 return true;
             }
-            match parents.get(&pid) {
+            match all.get(&pid) {
                 Some((parent, _)) => pid = *parent,
                 None => return false,
             }
         }
         false
     };
-    parents.iter().filter(|(pid, _)| is_ours(**pid)).map(|(_, (_, bytes))| bytes).sum()
+    let ours = all.iter().filter(|(pid, _)| is_ours(**pid));
+    ours.fold((0, 0.0), |(bytes, seconds), (pid, (_, cpu))| (bytes + resident(*pid), seconds + cpu))
+}
+
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

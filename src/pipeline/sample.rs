@@ -229,7 +229,7 @@ impl Sample {
         let batch = stream.finish(Vec::<Span>::new());
         let marks: Vec<_> = stream.watermarks().map(|mark| (mark, false)).collect();
         let fates = BTreeMap::new();
-        let written = merge(&batch, &batch.special, &fates, self.rules.width);
+        let written = merge(&batch, &batch.special, &fates);
         let mut delta = batch.delta.clone();
         delta.merge(&written.delta);
         let mut stored = [&batch.plain[..], &written.put].concat();

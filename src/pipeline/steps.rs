@@ -6,9 +6,8 @@ use super::{Pipeline, Sample};
 use crate::config::Config;
 use crate::display::{Report, Table, say};
 use crate::error::{Error, Result};
-use crate::postgres::{Store, about, ledger};
+use crate::postgres::{Store, about, agreement, ledger};
 use crate::runtime::block_on;
-use crate::stream::Rules;
 use polars::prelude::{DataFrame, PolarsResult, df};
 use std::fmt;
 
@@ -39,6 +38,12 @@ impl Pipeline {
                 pipeline.rules.source, config.source
             ));
         }
+        if let Some(windows) = config.windows.as_ref().filter(|windows| **windows != pipeline.rules.kinds) {
+            say(format!(
+                "Attention : cette base a les fenêtres « {} », pas « {windows} » ; Store::create_tables les change.",
+                pipeline.rules.kinds
+            ));
+        }
         say("Moteur spar initialisé.");
         Ok(pipeline)
     }
@@ -50,11 +55,11 @@ impl Pipeline {
     /// Fails as [`Pipeline::open`] does.
     pub fn quiet(config: &Config) -> Result<Self> {
         let store = Store::connect(config)?;
-        let mut rules = Rules::new(config)?;
+        let mut rules = block_on(agreement::rules(&store.client, config))?;
         if let Some(source) = block_on(about(&store.client, "source"))? {
             rules.source = source;
         }
-        Ok(Self { config: config.clone(), rules, hook: None })
+        Ok(Self { config: config.clone(), rules, hook: None, accept_gap: false })
     }
 
     /// The settings that this notebook goes by, without any secret.
@@ -70,6 +75,7 @@ impl Pipeline {
             ("SPAR_LANGUAGES", config.languages.join(",")),
             ("SPAR_WINDOW_SECONDS", config.window.as_secs().to_string()),
             ("SPAR_LATENESS_SECONDS", config.lateness.as_secs().to_string()),
+            ("SPAR_WINDOWS", config.windows.as_ref().map_or("aucune ou celles de la base".into(), ToString::to_string)),
             ("SPAR_IDLE_SECONDS", config.idle.as_secs().to_string()),
         ];
         table(df!(
@@ -160,6 +166,9 @@ impl fmt::Display for Pipeline {
             self.rules.width.as_secs(),
             self.rules.lateness.as_secs()
         )?;
+        if !self.rules.kinds.is_empty() {
+            write!(f, " Autres fenêtres : {}.", self.rules.kinds)?;
+        }
         if self.rules.source == "local" { write!(f, "\nToots générés par le Mastodon local.") } else { Ok(()) }
     }
 }

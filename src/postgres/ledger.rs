@@ -1,9 +1,11 @@
 //! The ledger: what was applied of each partition, and who may go on. Rows of the stream change with it or not at all.
 
+use super::agreement;
 use super::connect::statement_failed;
 use super::run::Run;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::stream::Span;
+use crate::stream::{Rules, Span};
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -34,7 +36,7 @@ pub(crate) enum Truth {
     Applied,
     /// It was not: it may be tried again.
     NotApplied,
-    /// The server lost transactions it had confirmed: what is in memory is worth nothing.
+    /// The server lost transactions it had confirmed, or the rules have changed: what is in memory is worth nothing.
     Behind,
     /// Another worker took a partition over; this is its epoch, and the partition.
     Fenced { part: i32, epoch: i64 },
@@ -54,24 +56,26 @@ const MOVE: &str = "UPDATE stream_partition
 const REST: &str = "UPDATE stream_partition SET idle = $5
     WHERE pipeline = $1 AND topic = $2 AND part = $3 AND epoch = $4";
 
-const LOOK: &str = "SELECT next_offset, epoch FROM stream_partition
+const LOOK: &str = "SELECT next_offset, epoch, owner FROM stream_partition
     WHERE pipeline = $1 AND topic = $2 AND part = $3 FOR UPDATE";
 
 /// Takes partitions over, in the order given: `(topic, partition, offset to begin at when it is new)`.
 ///
 /// A batch under way of the former owner is waited for; what it begins afterwards is refused. Nothing is taken when
 /// `still` says, with the rows locked, that they are no longer this worker's to take: the next owner, who waits for
-/// the locks or comes later, must have the last word.
+/// the locks or comes later, must have the last word. Gives the rules that the tables are made with, too.
 pub(crate) async fn take_over(
     client: &mut Client,
+    config: &Config,
     owner: &str,
     wanted: &[(String, i32, i64)],
     still: impl Fn() -> bool,
-) -> Result<Option<Vec<Position>>> {
+) -> Result<Option<(Vec<Position>, Rules)>> {
     let failed = |e: tokio_postgres::Error| statement_failed("take over the partitions in stream_partition", &e);
     let tx = client.transaction().await.map_err(failed)?;
     // Whatever batches do, the change of owner must survive a crash of the server.
     tx.batch_execute("SET LOCAL synchronous_commit = on").await.map_err(failed)?;
+    let rules = agreement::enter(&tx, config).await?;
     let statement = tx.prepare(TAKE).await.map_err(failed)?;
     let mut positions = Vec::with_capacity(wanted.len());
     for (topic, part, first) in wanted {
@@ -82,7 +86,7 @@ pub(crate) async fn take_over(
         return tx.rollback().await.map(|()| None).map_err(failed);
     }
     tx.commit().await.map_err(failed)?;
-    Ok(Some(positions))
+    Ok(Some((positions, rules)))
 }
 
 fn position_of(row: &Row) -> Position {
@@ -164,6 +168,14 @@ pub(crate) async fn advance(
     Ok(true)
 }
 
+/// A partition that this worker no longer holds: a set-up that changed the rules took it, for nobody, or another worker.
+fn taken(part: i32, row: &Row) -> Truth {
+    match row.get::<_, Option<&str>>(2) {
+        None => Truth::Behind,
+        Some(_) => Truth::Fenced { part, epoch: row.get(1) },
+    }
+}
+
 /// Asks the ledger about a batch; waits for a transaction in flight, because a plain read would show the row before it.
 pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]) -> Result<Truth> {
     let failed = |e: tokio_postgres::Error| statement_failed("ask stream_partition what was applied", &e);
@@ -174,8 +186,8 @@ pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]
         epochs.iter().filter(|(key, _)| !spans.iter().any(|s| (&s.topic, s.part) == (&key.0, key.1)))
     {
         let row = tx.query_opt(LOOK, &[&PIPELINE, topic, part]).await.map_err(failed)?;
-        if let Some(held) = row.map(|row| row.get::<_, i64>(1)).filter(|held| held != mine) {
-            return Ok(Truth::Fenced { part: *part, epoch: held });
+        if let Some(row) = row.filter(|row| row.get::<_, i64>(1) != *mine) {
+            return Ok(taken(*part, &row));
         }
     }
     for span in spans {
@@ -186,7 +198,7 @@ pub(crate) async fn resolve(client: &mut Client, epochs: &Epochs, spans: &[Span]
         };
         let (next, held): (i64, i64) = (row.get(0), row.get(1));
         if held != epoch(epochs, span) {
-            return Ok(Truth::Fenced { part: span.part, epoch: held });
+            return Ok(taken(span.part, &row));
         }
         let here = match next {
             n if n == span.to => Truth::Applied,

@@ -2,6 +2,7 @@
 
 mod address;
 mod aggregates;
+pub(crate) mod agreement;
 pub(crate) mod connect;
 mod copy;
 pub(crate) mod ledger;
@@ -18,12 +19,13 @@ mod sink;
 pub(crate) mod snapshot;
 mod tls;
 mod value;
+mod windows;
 
 pub use sink::{Fault, Hook, Phases, Step};
 
 pub(crate) use retry::patiently;
-pub(crate) use schema::about;
-pub(crate) use sink::{Committed, Outcome, Sink, may_write};
+pub(crate) use schema::{about, may_write};
+pub(crate) use sink::{Committed, Outcome, Sink};
 
 use crate::config::Config;
 use crate::error::Result;

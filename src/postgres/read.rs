@@ -1,11 +1,12 @@
 //! From PostgreSQL's rows to a [`Table`]: polars columns, filled as the rows arrive.
 
-use super::Store;
 use super::connect::statement_failed;
 use super::value::{Date, Numeric, Timestamp, quoted};
+use super::{Store, about};
 use crate::display::Table;
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
+use crate::stream::{WindowKind, WindowKinds};
 use futures_util::TryStreamExt;
 use polars::prelude::{
     Column, DataFrame, Int32Chunked, Int64Chunked, IntoSeries, NamedFrom, NewChunkedArray, PlSmallStr, Series,
@@ -30,6 +31,32 @@ impl Store {
             let order: Vec<_> = (1..=columns).map(|n| n.to_string()).collect();
             rows(&self.client, &action, &format!("{all} ORDER BY {}", order.join(", ")), &[]).await
         })
+    }
+
+    /// The windows of one kind that `SPAR_WINDOWS` names, as `1h/15min by language`, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the tables have no windows of this kind, or the server is away.
+    pub fn windows(&self, kind: &str) -> Result<Table> {
+        let action = format!("read the windows {kind:?}");
+        let kind: WindowKind = kind.parse().map_err(|why: String| Error::cannot(action.as_str(), why).invalid())?;
+        let kept = block_on(about(&self.client, "windows"))?.unwrap_or_default();
+        if !kept.parse::<WindowKinds>().is_ok_and(|kinds| kinds.iter().any(|k| k == kind)) {
+            return Err(Error::cannot(
+                action,
+                format!("the table toot_windows has {}", if kept.is_empty() { "none" } else { &kept }),
+            )
+            .next(format!("name it in SPAR_WINDOWS, then run partie2: SPAR_WINDOWS='{kind}'"))
+            .invalid());
+        }
+        block_on(rows(
+            &self.client,
+            &action,
+            "SELECT window_start, window_end, key, total_toots, late_n, average_length, closed_by FROM toot_windows
+             WHERE kind = $1 ORDER BY window_start, key",
+            &[&kind.to_string()],
+        ))
     }
 
     /// The rows of a query; its parameters `$1`, `$2` … are bound, never pasted.

@@ -54,14 +54,14 @@ pub(crate) async fn fates(run: &mut Run<'_>, batch: &Batch, changes: &[u32]) -> 
     let filtered = run
         .query(
             "SELECT toot_id, timestamp, user_id, coalesce(text_length, char_length(text), 0), coalesce(hashtags, ''),
-                edited_at FROM filtered_toots WHERE toot_id = ANY($1::text[]) ORDER BY toot_id FOR UPDATE",
+                edited_at, language FROM filtered_toots WHERE toot_id = ANY($1::text[]) ORDER BY toot_id FOR UPDATE",
             &[&ids],
         )
         .await?;
     let history = run
         .query(
             "SELECT toot_id, timestamp, user_id, coalesce(text_length, char_length(text), 0), coalesce(hashtags, ''),
-                edited_at FROM history_toots WHERE toot_id = ANY($1::text[]) ORDER BY toot_id FOR UPDATE",
+                edited_at, language FROM history_toots WHERE toot_id = ANY($1::text[]) ORDER BY toot_id FOR UPDATE",
             &[&ids],
         )
         .await?;
@@ -72,6 +72,7 @@ pub(crate) async fn fates(run: &mut Run<'_>, batch: &Batch, changes: &[u32]) -> 
         let stored = Stored {
             at: time(row, 1),
             user_id: row.get(2),
+            language: row.get(6),
             text_length: row.get(3),
             hashtags: row.get(4),
             version: time(row, 5),

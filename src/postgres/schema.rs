@@ -2,24 +2,23 @@
 
 use super::connect::{self, statement_failed};
 use super::run::{Run, Statements};
-use super::{Store, aggregates};
+use super::{Store, aggregates, agreement};
 use crate::config::{Config, Secret};
 use crate::display::{Report, Table, say};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
-use crate::stream::{Counted, Delta, Width};
+use crate::stream::{Counted, Delta, Width, WindowKinds};
 use crate::timestamp::Timestamp;
-use futures_util::TryStreamExt;
 use polars::prelude::df;
 use sha2::{Digest, Sha256};
-use std::pin::pin;
 use std::time::SystemTime;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// "spar" as a number: two set-ups at once wait for each other.
-const LOCK: i64 = 0x7370_6172;
+/// How many stored toots are counted at a time, unless they change too many windows.
+const STORED: &str = "FETCH 20000 FROM stored";
+const MOST_CHANGES: usize = 200_000;
 
 /// The contract's tables, what writes them and their key.
 const TABLES: [(&str, &str, &str); 6] = [
@@ -32,16 +31,26 @@ const TABLES: [(&str, &str, &str); 6] = [
 ];
 
 impl Store {
-    /// Makes the database and its tables where missing, and connects. Quiet.
+    /// Makes the database and its tables where missing, gives them the windows of the settings, and connects. Quiet.
     ///
     /// # Errors
     ///
-    /// Fails if the server is away, or refuses to create the database or a table.
+    /// Fails if the server is away, refuses to create the database or a table, or if the tables were made with other
+    /// settings.
     pub fn create(config: &Config) -> Result<Self> {
+        Self::prepare(config, true)
+    }
+
+    /// The same for one of many: windows that are there stay as they are.
+    pub(crate) fn join(config: &Config) -> Result<Self> {
+        Self::prepare(config, false)
+    }
+
+    fn prepare(config: &Config, change: bool) -> Result<Self> {
         block_on(async {
             ensure_database(config.database_url()?).await?;
             let mut client = connect::connect(config.database_url()?, None).await?;
-            ensure_tables(&mut client, config).await?;
+            ensure_tables(&mut client, config, change).await?;
             Ok(Self { client })
         })
     }
@@ -81,7 +90,7 @@ impl Store {
         say("Création des tables dans PostgreSQL...");
         let rows = block_on(async {
             let mut client = connect::connect(config.database_url()?, None).await?;
-            ensure_tables(&mut client, config).await?;
+            ensure_tables(&mut client, config, true).await?;
             let mut rows = Vec::new();
             for (table, _, _) in TABLES {
                 let count: i64 = client
@@ -148,23 +157,31 @@ async fn ensure_database(url: &Secret) -> Result<bool> {
     }
 }
 
-/// Makes the tables where missing and upgrades those of the original. Quiet.
-pub(super) async fn ensure_tables(client: &mut Client, config: &Config) -> Result<()> {
-    let width = Width::new(config.window)?;
+/// Makes the tables where missing and upgrades those of the original; `change` lets the settings change the kinds of
+/// windows that are there. Quiet.
+pub(super) async fn ensure_tables(client: &mut Client, config: &Config, change: bool) -> Result<()> {
     let version = hex(&Sha256::digest(SCHEMA));
-    if !is_current(client, &version).await? {
-        build(client, width, &version).await?;
+    let current = is_current(client, &version).await?;
+    if current && !agreement::unsettled(client, config, change).await? {
+        return agreement::rules(client, config).await.map(drop);
     }
-    let stored: Option<String> = about(client, "window_seconds").await?;
-    match stored {
-        Some(seconds) if seconds != width.as_secs().to_string() => Err(Error::cannot(
-            format!("use windows of {} s", width.as_secs()),
-            format!("those of this database last {seconds} s"),
-        )
-        .next(format!("set SPAR_WINDOW_SECONDS={seconds}, or name another database in DATABASE_URL"))
-        .invalid()),
-        _ => Ok(()),
+    let failed = |action: &'static str| move |e: tokio_postgres::Error| statement_failed(action, &e);
+    let tx = client.transaction().await.map_err(failed("begin the set-up of the tables"))?;
+    tx.batch_execute("SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '30s'")
+        .await
+        .map_err(failed("set the limits of the set-up"))?;
+    agreement::alone(&tx).await.map_err(failed("wait for another set-up"))?;
+    let windows: bool = tx
+        .query_one("SELECT to_regclass('toot_windows') IS NOT NULL", &[])
+        .await
+        .map_err(failed("look for toot_windows"))?
+        .get(0);
+    if !current {
+        build(&tx, Width::new(config.window)?, &version).await?;
     }
+    agreement::rules(&tx, config).await?;
+    agreement::settle(&tx, config, change, !windows).await?;
+    tx.commit().await.map_err(failed("commit the tables"))
 }
 
 async fn is_current(client: &Client, version: &str) -> Result<bool> {
@@ -186,17 +203,12 @@ pub(crate) async fn about(client: &Client, key: &str) -> Result<Option<String>> 
     Ok(row.map(|row| row.get(0)))
 }
 
-async fn build(client: &mut Client, width: Width, version: &str) -> Result<()> {
+async fn build(tx: &Transaction<'_>, width: Width, version: &str) -> Result<()> {
     let failed = |action: &'static str| move |e: tokio_postgres::Error| statement_failed(action, &e);
-    let tx = client.transaction().await.map_err(failed("begin the set-up of the tables"))?;
-    tx.batch_execute("SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '30s'")
-        .await
-        .map_err(failed("set the limits of the set-up"))?;
-    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(failed("wait for another set-up"))?;
-    let lost = lost_aggregates(&tx).await?;
+    let lost = lost_aggregates(tx).await?;
     tx.batch_execute(SCHEMA).await.map_err(failed("create the tables"))?;
     for (table, key) in [("filtered_toots", "toot_id"), ("history_toots", "toot_id"), ("toots_sentiments", "toot_id")] {
-        if !has_key(&tx, table).await? {
+        if !has_key(tx, table).await? {
             tx.batch_execute(&format!(
                 "DELETE FROM {table} a USING {table} b WHERE a.{key} = b.{key} AND a.ctid < b.ctid; \
                  ALTER TABLE {table} ADD PRIMARY KEY ({key})"
@@ -212,7 +224,7 @@ async fn build(client: &mut Client, width: Width, version: &str) -> Result<()> {
     .await
     .map_err(failed("measure the stored texts"))?;
     if lost {
-        rebuild(&tx, width).await?;
+        rebuild(tx, width).await?;
     }
     tx.execute(
         "INSERT INTO about (key, value) VALUES ('schema', $1), ('window_seconds', $2) \
@@ -220,8 +232,8 @@ async fn build(client: &mut Client, width: Width, version: &str) -> Result<()> {
         &[&version, &width.as_secs().to_string(), &lost],
     )
     .await
-    .map_err(failed("note the version of the tables"))?;
-    tx.commit().await.map_err(failed("commit the tables"))
+    .map(drop)
+    .map_err(failed("note the version of the tables"))
 }
 
 /// True when windows or averages miss their table, their key or their sums, as in a database of the original.
@@ -268,30 +280,50 @@ async fn rebuild(tx: &Transaction<'_>, width: Width) -> Result<()> {
             tx.batch_execute(&format!("ALTER TABLE {table} ADD PRIMARY KEY ({key})")).await.map_err(&restored)?;
         }
     }
-    let mut delta = Delta::new(width);
-    let none: [&str; 0] = [];
-    let mut rows = pin!(
-        tx.query_raw(
-            "SELECT t.timestamp, t.user_id, coalesce(t.text_length, 0), coalesce(t.hashtags, ''), l.toot_id IS NOT NULL
-             FROM all_toots t LEFT JOIN late_toots l USING (toot_id)",
-            none,
-        )
-        .await
-        .map_err(failed("read the stored toots"))?
-    );
-    while let Some(row) = rows.try_next().await.map_err(failed("read the stored toots"))? {
-        let at: Option<SystemTime> = row.get(0);
-        delta.add(Counted {
-            at: at.map(Timestamp::from),
-            user_id: row.get(1),
-            text_length: row.get(2),
-            hashtags: row.get(3),
-            late: row.get(4),
-        });
-    }
+    let shape = Delta::new(width, WindowKinds::default());
+    each_stored(tx, &shape, async |run, delta| {
+        aggregates::windows(run, delta, None).await?;
+        aggregates::averages(run, delta).await
+    })
+    .await
+}
+
+/// Calls `write` with what the stored toots come to, a part of them after the other.
+pub(super) async fn each_stored(
+    tx: &Transaction<'_>,
+    shape: &Delta,
+    write: impl AsyncFn(&mut Run<'_>, &Delta) -> std::result::Result<(), tokio_postgres::Error>,
+) -> Result<()> {
+    let failed = |e: tokio_postgres::Error| statement_failed("count the stored toots again", &e);
     let run = &mut Run { tx, statements: &mut Statements::default() };
-    aggregates::windows(run, &delta, None).await.map_err(failed("write windows"))?;
-    aggregates::averages(run, &delta).await.map_err(failed("write averages"))
+    tx.batch_execute(
+        "DECLARE stored NO SCROLL CURSOR FOR
+         SELECT t.timestamp, t.user_id, coalesce(t.text_length, 0), coalesce(t.hashtags, ''), l.toot_id IS NOT NULL,
+             t.language FROM all_toots t LEFT JOIN late_toots l USING (toot_id)",
+    )
+    .await
+    .map_err(failed)?;
+    loop {
+        let rows = run.query(STORED, &[]).await.map_err(failed)?;
+        if rows.is_empty() {
+            return tx.batch_execute("CLOSE stored").await.map_err(failed);
+        }
+        let mut delta = shape.blank();
+        for (n, row) in rows.iter().enumerate() {
+            delta.add(Counted {
+                at: row.get::<_, Option<SystemTime>>(0).map(Timestamp::from),
+                user_id: row.get(1),
+                language: row.get(5),
+                text_length: row.get(2),
+                hashtags: row.get(3),
+                late: row.get(4),
+            });
+            if n % 64 == 0 && delta.reach() >= MOST_CHANGES {
+                write(run, &std::mem::replace(&mut delta, shape.blank())).await.map_err(failed)?;
+            }
+        }
+        write(run, &delta).await.map_err(failed)?;
+    }
 }
 
 /// Gives columns the types of the contract, unless a view of the user's shows them: then they stay as they are, and
@@ -303,6 +335,21 @@ async fn retype(tx: &Transaction<'_>, table: &str, types: &str) -> std::result::
             tx.batch_execute("ROLLBACK TO SAVEPOINT types").await
         }
         done => done,
+    }
+}
+
+/// Checks that the role may write a table.
+pub(crate) async fn may_write(client: &Client, table: &str) -> Result<()> {
+    let action = format!("write {table}");
+    let may: bool = client
+        .query_one("SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')", &[&table])
+        .await
+        .map_err(|e| statement_failed(&action, &e).next("create the tables first: Store::create_tables(&config)"))?
+        .get(0);
+    if may {
+        Ok(())
+    } else {
+        Err(Error::cannot(action, "the role may not").next("grant it INSERT and UPDATE").refused())
     }
 }
 

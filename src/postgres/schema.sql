@@ -71,6 +71,25 @@ ALTER TABLE toots_time_window_aggregates
 CREATE INDEX IF NOT EXISTS toots_time_window_open ON toots_time_window_aggregates (window_end)
     WHERE closed_by IS DISTINCT FROM 'watermark';
 
+-- Toots per window of other kinds, where the setting names some, by the same rules. `kind` is width, slide and key as the
+-- setting spells them: '1h', '1h/15min by language', '1d by hashtag'. The keys of a row are compared byte by byte.
+CREATE TABLE IF NOT EXISTS toot_windows (
+    kind TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,      -- language or hashtag, in lower case; '' where all toots count together
+    window_start TIMESTAMP NOT NULL,
+    window_end TIMESTAMP NOT NULL,      -- not part of the window
+    total_toots INTEGER NOT NULL,
+    late_n INTEGER NOT NULL,            -- of total_toots, those in late_toots
+    length_sum BIGINT NOT NULL,         -- characters of their texts
+    average_length DOUBLE PRECISION,
+    closed_at TIMESTAMPTZ,
+    closed_by TEXT,                     -- 'watermark' or 'idle'
+    revised_at TIMESTAMPTZ,             -- changed after it was closed
+    PRIMARY KEY (kind, window_start, key)
+) WITH (fillfactor = 70);
+CREATE INDEX IF NOT EXISTS toot_windows_open ON toot_windows (window_end) WHERE closed_by IS DISTINCT FROM 'watermark';
+CREATE INDEX IF NOT EXISTS toot_windows_idle ON toot_windows (window_end) WHERE closed_by = 'idle';
+
 -- Averages over the whole life of the pipeline. Workers add to sum and count; the average is set by the same statement.
 CREATE TABLE IF NOT EXISTS user_avg_length (
     user_id VARCHAR(255) PRIMARY KEY,
@@ -191,7 +210,8 @@ CREATE TABLE IF NOT EXISTS progress (
 );
 CREATE INDEX IF NOT EXISTS progress_recent ON progress (name, batch_id);
 
--- What the database knows about itself: the source of its toots, the version of this file.
+-- What the database knows about itself: the source of its toots, the version of this file, and the rules that the
+-- tables are made with (languages, window_seconds, lateness_seconds, windows): whatever writes them goes by these.
 CREATE TABLE IF NOT EXISTS about (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -100,7 +100,7 @@ impl Scoring {
     ///
     /// Fails if the database refuses.
     pub fn create_tables(&self) -> Result<Report> {
-        self.with(async |client| ensure_tables(client, &self.config).await)?;
+        self.with(async |client| ensure_tables(client, &self.config, false).await)?;
         say("Tables créées ou déjà existantes.");
         Ok(Report::new("history_toots et toots_sentiments sont prêtes"))
     }

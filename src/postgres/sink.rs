@@ -4,11 +4,11 @@ use super::connect::{self, statement_failed};
 use super::ledger::{self, Advance, Epochs, PIPELINE, Position, Truth};
 use super::retry::Patience;
 use super::run::{Run, Statements};
-use super::{aggregates, rows};
+use super::{aggregates, rows, windows};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
-use crate::stream::{Batch, Books, ChangeKind, Rules, Width, closing, merge};
+use crate::stream::{Batch, Books, ChangeKind, Delta, Rules, closing, merge};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -106,7 +106,8 @@ pub(crate) struct Sink {
     owner: String,
     topic: String,
     source: String,
-    width: Width,
+    /// No change, of the windows that the tables have.
+    nothing: Delta,
     lateness: Duration,
     /// Of the topic of toots, whoever reads them.
     partitions: usize,
@@ -147,7 +148,7 @@ impl Sink {
             owner: owner.to_owned(),
             topic: rules.topic.clone(),
             source: rules.source.clone(),
-            width: rules.width,
+            nothing: Delta::new(rules.width, rules.kinds.clone()),
             lateness: rules.lateness,
             partitions: 0,
             idle: BTreeSet::new(),
@@ -163,19 +164,24 @@ impl Sink {
     }
 
     /// Becomes the owner of these partitions, while they are `still` to be taken; the topic of toots has so many in all.
+    /// Gives the rules of the tables too.
     pub fn take_over(
         &mut self,
         wanted: &[(String, i32, i64)],
         partitions: usize,
         still: impl Fn() -> bool,
-    ) -> Result<Option<Vec<Position>>> {
+    ) -> Result<Option<(Vec<Position>, Rules)>> {
         self.partitions = partitions;
-        let Some(positions) = block_on(ledger::take_over(&mut self.client, &self.owner, wanted, still))? else {
+        let taken = ledger::take_over(&mut self.client, &self.config, &self.owner, wanted, still);
+        let Some((positions, rules)) = block_on(taken)? else {
             return Ok(None);
         };
+        let rules = Rules { source: self.source.clone(), ..rules };
+        self.nothing = Delta::new(rules.width, rules.kinds.clone());
+        self.lateness = rules.lateness;
         self.epochs = positions.iter().map(|p| ((p.topic.clone(), p.part), p.epoch)).collect();
         self.idle = positions.iter().filter(|p| p.idle && p.topic == self.topic).map(|p| p.part).collect();
-        Ok(Some(positions))
+        Ok(Some((positions, rules)))
     }
 
     /// The number of the next batch.
@@ -267,11 +273,11 @@ impl Sink {
         strike(hook, Step::Moved)?;
         let clock = Instant::now();
         run.tx.batch_execute("SAVEPOINT toots").await.map_err(sql("set a savepoint"))?;
-        let mut stored = store(&mut run, batch, self.width, &mut self.cautious, self.history).await;
+        let mut stored = store(&mut run, batch, &mut self.cautious, self.history).await;
         if matches!(stored, Err(Trouble::Known)) && !self.cautious {
             run.tx.batch_execute("ROLLBACK TO SAVEPOINT toots").await.map_err(sql("go back to the savepoint"))?;
             self.cautious = true;
-            stored = store(&mut run, batch, self.width, &mut self.cautious, self.history).await;
+            stored = store(&mut run, batch, &mut self.cautious, self.history).await;
         }
         let (mut books, delta) = stored?;
         phases.rows = clock.elapsed().as_secs_f64();
@@ -288,6 +294,9 @@ impl Sink {
         if books.read > books.dead {
             rows::remember_source(&mut run, &self.source).await.map_err(sql("note the source"))?;
         }
+        let clock = Instant::now();
+        windows::merge(&mut run, &delta, closing).await.map_err(sql("write and close toot_windows"))?;
+        phases.aggregates += clock.elapsed().as_secs_f64();
         let told =
             Progress { batch, books: &books, owner: &self.owner, batch_id: self.batch_id, pace, phases, closing };
         told.write(&mut run).await.map_err(sql("write the progress"))?;
@@ -341,9 +350,13 @@ impl Sink {
             }
             let marks = ledger::marks(&mut run, &self.topic, self.partitions).await.map_err(failed)?;
             let all_idle = marks.iter().all(|(_, idle)| *idle);
-            let none = crate::stream::Delta::new(self.width);
-            aggregates::windows(&mut run, &none, closing(&watermarks(&marks, self.lateness))).await.map_err(failed)?;
+            let closing = closing(&watermarks(&marks, self.lateness));
+            aggregates::windows(&mut run, &self.nothing, closing).await.map_err(failed)?;
             let closed = if all_idle { aggregates::close_idle(&mut run).await.map_err(failed)? } else { 0 };
+            windows::merge(&mut run, &self.nothing, closing).await.map_err(failed)?;
+            if all_idle && !self.nothing.kinds().is_empty() {
+                windows::close_idle(&mut run).await.map_err(failed)?;
+            }
             tx.commit().await.map_err(failed)?;
             self.idle = idle;
             Ok(closed)
@@ -372,10 +385,9 @@ fn strike(hook: &Option<Hook>, step: Step) -> std::result::Result<(), Trouble> {
 async fn store(
     run: &mut Run<'_>,
     batch: &Batch,
-    width: Width,
     cautious: &mut bool,
     history: bool,
-) -> std::result::Result<(Books, crate::stream::Delta), Trouble> {
+) -> std::result::Result<(Books, Delta), Trouble> {
     let failed = sql("write the toots");
     let known = rows::known(run, batch, *cautious, history).await.map_err(&failed)?;
     *cautious = *cautious && !known.is_empty();
@@ -384,7 +396,7 @@ async fn store(
     let mut special = [&batch.special[..], &known[..]].concat();
     special.sort_unstable();
     let fates = rows::fates(run, batch, &special).await.map_err(&failed)?;
-    let written = merge(batch, &special, &fates, width);
+    let written = merge(batch, &special, &fates);
     rows::take_out(run, &written).await.map_err(&failed)?;
     let unique = |e: tokio_postgres::Error| {
         if e.code() == Some(&SqlState::UNIQUE_VIOLATION) { Trouble::Known } else { Trouble::Sql("write the toots", e) }
@@ -478,20 +490,5 @@ impl Progress<'_> {
             run.execute("DELETE FROM progress WHERE name = $1 AND batch_id < $2", &[&PIPELINE, &oldest]).await?;
         }
         Ok(())
-    }
-}
-
-/// Checks that the role may write a table.
-pub(crate) async fn may_write(client: &Client, table: &str) -> Result<()> {
-    let action = format!("write {table}");
-    let may: bool = client
-        .query_one("SELECT has_table_privilege($1, 'INSERT') AND has_table_privilege($1, 'UPDATE')", &[&table])
-        .await
-        .map_err(|e| statement_failed(&action, &e).next("create the tables first: Store::create_tables(&config)"))?
-        .get(0);
-    if may {
-        Ok(())
-    } else {
-        Err(Error::cannot(action, "the role may not").next("grant it INSERT and UPDATE").refused())
     }
 }

@@ -1,11 +1,15 @@
 //! What a batch adds to windows and averages, and takes from them. `[pure]`
 
+use super::kinds::{By, WindowKinds};
 use super::window::{Width, Window};
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 
 /// The longest tag that is averaged, in characters; longer ones stay in `hashtags` only.
 pub const MAX_TAG: usize = 255;
+/// How many tags of a toot windows per hashtag count: twice what 500 characters can hold.
+pub const MAX_TAGS: usize = 500;
 
 /// A change of one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +20,17 @@ pub struct WindowChange {
     pub late: i64,
     /// Toots that came on time: they open a window again that only idleness had closed.
     pub on_time: i64,
+    /// Characters of their texts.
+    pub length: i64,
+}
+
+impl AddAssign for WindowChange {
+    fn add_assign(&mut self, other: Self) {
+        self.toots += other.toots;
+        self.late += other.late;
+        self.on_time += other.on_time;
+        self.length += other.length;
+    }
 }
 
 /// A change of one average: characters and toots more (or fewer).
@@ -27,6 +42,13 @@ pub struct LengthChange {
     pub toots: i64,
 }
 
+impl AddAssign for LengthChange {
+    fn add_assign(&mut self, other: Self) {
+        self.length += other.length;
+        self.toots += other.toots;
+    }
+}
+
 /// The part of a toot that windows and averages look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted<'a> {
@@ -34,6 +56,8 @@ pub struct Counted<'a> {
     pub at: Option<Timestamp>,
     /// The author, when known.
     pub user_id: Option<&'a str>,
+    /// Primary language; rows of the original may lack it.
+    pub language: Option<&'a str>,
     /// Characters of `text`.
     pub text_length: i32,
     /// Tags joined with commas.
@@ -46,8 +70,11 @@ pub struct Counted<'a> {
 #[derive(Clone, Debug)]
 pub struct Delta {
     width: Width,
-    /// By window.
+    kinds: WindowKinds,
+    /// By window of the contract.
     pub windows: BTreeMap<Window, WindowChange>,
+    /// By window of another kind: its number among the kinds and its start, then the language or tag (none: "").
+    pub by_kind: BTreeMap<(usize, Timestamp), HashMap<Box<str>, WindowChange>>,
     /// By author.
     pub users: HashMap<Box<str>, LengthChange>,
     /// By tag in lower case.
@@ -58,8 +85,22 @@ pub struct Delta {
 
 impl Delta {
     /// Nothing yet.
-    pub fn new(width: Width) -> Self {
-        Self { width, windows: BTreeMap::new(), users: HashMap::new(), tags: HashMap::new(), dropped_tags: 0 }
+    pub fn new(width: Width, kinds: WindowKinds) -> Self {
+        Self {
+            width,
+            kinds,
+            windows: BTreeMap::new(),
+            by_kind: BTreeMap::new(),
+            users: HashMap::new(),
+            tags: HashMap::new(),
+            dropped_tags: 0,
+        }
+    }
+
+    /// Nothing yet, of the same windows.
+    #[must_use]
+    pub fn blank(&self) -> Self {
+        Self::new(self.width, self.kinds.clone())
     }
 
     /// The width of its windows.
@@ -67,77 +108,100 @@ impl Delta {
         self.width
     }
 
+    /// The other kinds of its windows.
+    pub fn kinds(&self) -> &WindowKinds {
+        &self.kinds
+    }
+
+    /// How many windows of other kinds it changes.
+    pub fn reach(&self) -> usize {
+        self.by_kind.values().map(HashMap::len).sum()
+    }
+
     /// Counts a toot that is new in the tables.
     pub fn add(&mut self, toot: Counted<'_>) {
-        self.change(toot, 1);
-        self.on_time(toot, 1);
+        self.change(toot, 1, true);
     }
 
     /// Counts the new version of a stored toot; the old one is taken away by [`Delta::remove`].
     pub fn replace(&mut self, toot: Counted<'_>) {
-        self.change(toot, 1);
+        self.change(toot, 1, false);
     }
 
     /// Takes away a toot that leaves the tables, or its old version.
     pub fn remove(&mut self, toot: Counted<'_>) {
-        self.change(toot, -1);
+        self.change(toot, -1, false);
     }
 
     /// Takes back an [`Delta::add`].
     pub fn undo(&mut self, toot: Counted<'_>) {
-        self.change(toot, -1);
-        self.on_time(toot, -1);
+        self.change(toot, -1, true);
         self.dropped_tags = self.dropped_tags.saturating_sub(each_tag(toot.hashtags, |_| ()));
     }
 
-    fn on_time(&mut self, toot: Counted<'_>, sign: i64) {
-        if let Some(at) = toot.at.filter(|_| !toot.late) {
-            self.windows.entry(self.width.window(at)).or_default().on_time += sign;
-        }
-    }
-
-    fn change(&mut self, toot: Counted<'_>, sign: i64) {
-        if let Some(at) = toot.at {
-            let window = self.windows.entry(self.width.window(at)).or_default();
-            window.toots += sign;
-            window.late += if toot.late { sign } else { 0 };
-        }
+    fn change(&mut self, toot: Counted<'_>, sign: i64, new: bool) {
         let length = sign * i64::from(toot.text_length);
-        if let Some(user) = toot.user_id {
-            bump(&mut self.users, user, length, sign);
+        let late = if toot.late { sign } else { 0 };
+        let on_time = if new && !toot.late { sign } else { 0 };
+        let change = WindowChange { toots: sign, late, on_time, length };
+        if let Some(at) = toot.at {
+            *self.windows.entry(self.width.window(at)).or_default() += change;
         }
-        let (tags, dropped) = (&mut self.tags, &mut self.dropped_tags);
-        let long = each_tag(toot.hashtags, |tag| bump(tags, tag, length, sign));
+        let (kinds, by_kind) = (&self.kinds, &mut self.by_kind);
+        let mut count = |by: By, key: &str| {
+            for (number, kind) in kinds.iter().enumerate().filter(|(_, kind)| kind.by() == by) {
+                for start in toot.at.into_iter().flat_map(|at| kind.starts(at)) {
+                    bump(by_kind.entry((number, start)).or_default(), key, change);
+                }
+            }
+        };
+        count(By::All, "");
+        if let Some(language) = toot.language {
+            count(By::Language, language);
+        }
+        if let Some(user) = toot.user_id {
+            bump(&mut self.users, user, LengthChange { length, toots: sign });
+        }
+        let (tags, mut counted) = (&mut self.tags, 0);
+        let long = each_tag(toot.hashtags, |tag| {
+            bump(tags, tag, LengthChange { length, toots: sign });
+            counted += 1;
+            if counted <= MAX_TAGS {
+                count(By::Hashtag, tag);
+            }
+        });
         if sign > 0 {
-            *dropped += long;
+            self.dropped_tags += long;
         }
     }
 
-    /// Adds another delta.
+    /// Adds another delta of the same windows.
     pub fn merge(&mut self, other: &Delta) {
         for (window, change) in &other.windows {
-            let mine = self.windows.entry(*window).or_default();
-            mine.toots += change.toots;
-            mine.late += change.late;
-            mine.on_time += change.on_time;
+            *self.windows.entry(*window).or_default() += *change;
+        }
+        for (window, changes) in &other.by_kind {
+            let mine = self.by_kind.entry(*window).or_default();
+            for (key, change) in changes {
+                bump(mine, key, *change);
+            }
         }
         for (mine, theirs) in [(&mut self.users, &other.users), (&mut self.tags, &other.tags)] {
             for (key, change) in theirs {
-                bump(mine, key, change.length, change.toots);
+                bump(mine, key, *change);
             }
         }
         self.dropped_tags += other.dropped_tags;
     }
 }
 
-fn bump(map: &mut HashMap<Box<str>, LengthChange>, key: &str, length: i64, toots: i64) {
+fn bump<T: Default + AddAssign>(map: &mut HashMap<Box<str>, T>, key: &str, change: T) {
     // Looking up first spares an allocation for every key that is already there.
-    let change = match map.get_mut(key) {
-        Some(change) => change,
+    let sum = match map.get_mut(key) {
+        Some(sum) => sum,
         None => map.entry(key.into()).or_default(),
     };
-    change.length += length;
-    change.toots += toots;
+    *sum += change;
 }
 
 /// Calls `each` once for every distinct tag of `hashtags`, in lower case; gives the number of tags too long for it.

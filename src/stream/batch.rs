@@ -41,6 +41,7 @@ impl<'a> Toot<'a> {
         Counted {
             at: Some(self.at),
             user_id: self.user_id,
+            language: Some(self.language),
             text_length: self.text_length,
             hashtags: self.hashtags,
             late,

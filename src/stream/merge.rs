@@ -5,7 +5,6 @@
 
 use super::aggregate::{Counted, Delta};
 use super::batch::{Batch, Books, ChangeKind};
-use super::window::Width;
 use crate::timestamp::Timestamp;
 use std::collections::BTreeMap;
 
@@ -19,6 +18,8 @@ pub struct Stored {
     pub at: Option<Timestamp>,
     /// The author.
     pub user_id: Option<String>,
+    /// Primary language.
+    pub language: Option<String>,
     /// Characters of its text.
     pub text_length: i32,
     /// Tags joined with commas.
@@ -35,6 +36,7 @@ impl Stored {
         Counted {
             at: self.at,
             user_id: self.user_id.as_deref(),
+            language: self.language.as_deref(),
             text_length: self.text_length,
             hashtags: &self.hashtags,
             late: self.late,
@@ -101,7 +103,7 @@ enum Now<'s> {
 }
 
 /// Applies the changes at the indices of `special`, in order, to what the tables hold.
-pub fn merge<'a>(batch: &'a Batch, special: &[u32], fates: &'a BTreeMap<String, Fate>, width: Width) -> Written<'a> {
+pub fn merge<'a>(batch: &'a Batch, special: &[u32], fates: &'a BTreeMap<String, Fate>) -> Written<'a> {
     let mut books = Books::default();
     let mut now: BTreeMap<&'a str, Now<'a>> = BTreeMap::new();
     for &index in special {
@@ -119,7 +121,7 @@ pub fn merge<'a>(batch: &'a Batch, special: &[u32], fates: &'a BTreeMap<String, 
         bury: Vec::new(),
         lift: Vec::new(),
         forget: Vec::new(),
-        delta: Delta::new(width),
+        delta: batch.delta.blank(),
         books,
     };
     for (id, after) in now {

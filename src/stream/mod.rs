@@ -4,15 +4,17 @@ mod aggregate;
 mod batch;
 mod clean;
 mod gap;
+mod kinds;
 mod merge;
 mod record;
 mod watermark;
 mod window;
 
-pub use aggregate::{Counted, Delta, LengthChange, MAX_TAG, WindowChange, each_tag};
+pub use aggregate::{Counted, Delta, LengthChange, MAX_TAG, MAX_TAGS, WindowChange, each_tag};
 pub use batch::{Batch, Books, Change, ChangeKind, DeadLetter, Place, Span, Toot, Toots};
 pub use clean::{clean, clean_into, text_length};
 pub use gap::Gap;
+pub use kinds::{By, MAX_WINDOWS, WindowKind, WindowKinds};
 pub use merge::{Fate, Stored, Version, Written, merge};
 pub use record::{Dead, Event, MAX_ID, MAX_VALUE, Message, Reason, parse};
 pub use watermark::{Watermark, closing};
@@ -29,6 +31,8 @@ use std::time::Duration;
 pub const FUTURE: Duration = Duration::from_secs(5 * 60);
 /// How many bytes of a dead letter are kept.
 pub const DEAD_BYTES: usize = 64 * 1024;
+/// What a change of a window of another kind takes in memory, about.
+const CHANGE_BYTES: usize = 64;
 
 /// What the stream goes by.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub struct Rules {
     pub languages: Vec<String>,
     /// Width of a window.
     pub width: Width,
+    /// Windows of other kinds.
+    pub kinds: WindowKinds,
     /// How far the watermark lags behind the greatest event time.
     pub lateness: Duration,
     /// The database's source; messages that name another are dead letters.
@@ -56,6 +62,7 @@ impl Rules {
             // At most ten characters, the width of their column.
             languages: config.languages.iter().map(|l| l.chars().take(10).collect()).collect(),
             width: Width::new(config.window)?,
+            kinds: config.windows.clone().unwrap_or_default(),
             lateness: config.lateness,
             source: config.source.clone(),
             topic: config.topic.clone(),
@@ -87,6 +94,8 @@ pub struct Stream {
     batch: Batch,
     first: HashMap<u64, u32>,
     special: Vec<bool>,
+    /// Changes of windows of other kinds, at most.
+    reach: usize,
     hasher: RandomState,
 }
 
@@ -95,7 +104,7 @@ impl Stream {
     pub fn new(rules: Rules, seen: impl IntoIterator<Item = (i32, Option<Timestamp>)>) -> Self {
         let marks = seen.into_iter().map(|(part, at)| (part, Watermark::new(rules.lateness, at))).collect();
         let batch = empty(&rules);
-        Self { rules, marks, batch, first: HashMap::new(), special: Vec::new(), hasher: RandomState::new() }
+        Self { rules, marks, batch, first: HashMap::new(), special: Vec::new(), reach: 0, hasher: RandomState::new() }
     }
 
     /// The watermark of a partition.
@@ -108,9 +117,9 @@ impl Stream {
         self.batch.books.read
     }
 
-    /// Bytes of values in the batch under way.
+    /// Bytes of values in the batch under way, and of what it changes in windows of other kinds.
     pub fn pending_bytes(&self) -> usize {
-        self.batch.bytes
+        self.batch.bytes + self.reach * CHANGE_BYTES
     }
 
     /// Takes one record into the batch under way.
@@ -194,6 +203,7 @@ impl Stream {
             }
             return;
         };
+        self.reach += self.rules.kinds.reach(message.tags.len().min(MAX_TAGS));
         let toot = self.batch.toots.push(message, at, content, language);
         let edit = message.event == Event::StatusUpdate;
         self.change(place, ChangeKind::Put { toot, late, edit, future }, &message.id, edit || future);
@@ -242,6 +252,7 @@ impl Stream {
             }
         }
         self.first.clear();
+        self.reach = 0;
         batch.spans = spans;
         batch
     }
@@ -254,7 +265,7 @@ fn empty(rules: &Rules) -> Batch {
         changes: Vec::new(),
         plain: Vec::new(),
         special: Vec::new(),
-        delta: Delta::new(rules.width),
+        delta: Delta::new(rules.width, rules.kinds.clone()),
         dead: Vec::new(),
         gaps: Vec::new(),
         books: Books::default(),

@@ -393,7 +393,7 @@ fn books_of(values: &[Pair]) -> Books {
     }
     let batch = stream.finish(Vec::new());
     let nothing = BTreeMap::new();
-    let written = merge(&batch, &batch.special, &nothing, rules().width);
+    let written = merge(&batch, &batch.special, &nothing);
     let mut books = batch.books;
     books += written.books;
     books.on_time += batch.plain.len() as u64;

@@ -6,7 +6,8 @@ use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::{Loader, Raw};
 use spar::pipeline::StreamReport;
-use spar::{Config, Pipeline, Result, Store, Until};
+use spar::stream::WindowKinds;
+use spar::{Config, Pipeline, Result, Store, Timestamp, Until};
 use std::time::Duration;
 
 pub struct Desk {
@@ -15,14 +16,16 @@ pub struct Desk {
     pub loader: Loader,
 }
 
-/// The tables of the contract that partie2 writes, and the late counts: what "identical" means.
-const IDENTICAL: [&str; 4] = [
+/// The tables that partie2 writes, with the contract's columns and the late counts: what "identical" means.
+const IDENTICAL: [&str; 5] = [
     "SELECT row_to_json(t)::text FROM (SELECT toot_id, timestamp, text, user_id, language, hashtags, reblogs_count,
         favourites_count, replies_count FROM filtered_toots ORDER BY toot_id) t",
     "SELECT row_to_json(t)::text FROM (SELECT window_start, window_end, total_toots, late_n
         FROM toots_time_window_aggregates ORDER BY 1, 2) t",
     "SELECT row_to_json(t)::text FROM (SELECT user_id, average_length FROM user_avg_length ORDER BY 1) t",
     "SELECT row_to_json(t)::text FROM (SELECT hashtag, average_length FROM hashtag_avg_length ORDER BY 1) t",
+    "SELECT row_to_json(t)::text FROM (SELECT kind, key, window_start, window_end, total_toots, late_n, average_length
+        FROM toot_windows ORDER BY 1, 3, 2) t",
 ];
 
 impl Desk {
@@ -34,6 +37,18 @@ impl Desk {
         let database = fresh_database();
         let desk = Self::with_topic(database.clone(), partitions);
         Self { _database: Some(database), ..desk }
+    }
+
+    /// With windows of other kinds.
+    pub fn with_windows(kinds: &str, partitions: i32) -> Self {
+        let desk = Self::with_partitions(partitions);
+        desk.change_windows(kinds);
+        desk
+    }
+
+    /// What partie2's set-up does after `SPAR_WINDOWS` was changed; the settings of this desk stay without it.
+    pub fn change_windows(&self, kinds: &str) {
+        Store::create(&Config { windows: Some(kinds.parse().unwrap()), ..self.config.clone() }).unwrap();
     }
 
     /// On servers of the test's own, with a topic of its own.
@@ -138,4 +153,37 @@ pub fn consistent(url: &Secret) {
              UNION ALL SELECT 'both ' || toot_id FROM filtered_toots JOIN quarantine USING (toot_id)",
         );
     assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(wrong_windows(url), Vec::<String>::new());
+}
+
+/// Windows of other kinds that are not what SQL counts from the stored toots.
+fn wrong_windows(url: &Secret) -> Vec<String> {
+    let kept = query(url, "SELECT value FROM about WHERE key = 'windows'").pop().unwrap_or_default();
+    let mut kinds = "SELECT '' AS kind, interval '1 s' AS width, interval '1 s' AS slide, 'nothing' AS by".to_owned();
+    for kind in kept.parse::<WindowKinds>().unwrap().iter() {
+        let width = kind.end(Timestamp::from_micros(0)).as_micros() / 1_000_000;
+        let slide = width / kind.overlap();
+        kinds += &format!(" UNION ALL SELECT '{kind}', interval '{width} s', interval '{slide} s', '{:?}'", kind.by());
+    }
+    query(
+        url,
+        &format!(
+            "WITH kinds AS ({kinds}),
+             toots AS (SELECT a.*, l.toot_id IS NOT NULL AS late FROM all_toots a LEFT JOIN late_toots l USING (toot_id)),
+             keyed AS (SELECT 'All' AS by, '' AS key, toot_id, timestamp, late, text FROM toots
+                 UNION ALL SELECT 'Language', language, toot_id, timestamp, late, text FROM toots WHERE language IS NOT NULL
+                 UNION SELECT 'Hashtag', lower(tag), toot_id, timestamp, late, text
+                     FROM toots, string_to_table(hashtags, ',') AS tag WHERE char_length(tag) BETWEEN 1 AND 255),
+             w AS (SELECT kind, start, start + width AS stop, key, count(*) AS n, count(*) FILTER (WHERE late) AS late,
+                     avg(char_length(text)) AS length
+                 FROM keyed JOIN kinds USING (by), generate_series(date_bin(slide, timestamp, 'epoch') - width + slide,
+                     date_bin(slide, timestamp, 'epoch'), slide) AS start
+                 GROUP BY 1, 2, 3, 4)
+             SELECT concat_ws(' ', coalesce(w.kind, t.kind), coalesce(w.key, t.key), coalesce(start, window_start))
+             FROM w FULL JOIN toot_windows t
+                 ON w.kind = t.kind AND w.key = t.key AND start = window_start AND stop = window_end
+             WHERE n IS DISTINCT FROM total_toots OR late IS DISTINCT FROM late_n
+                 OR abs(length - average_length) > 1e-9 OR length IS NULL OR average_length IS NULL"
+        ),
+    )
 }

@@ -44,9 +44,17 @@ fn offsets(desk: &Desk) -> Vec<String> {
     desk.query("SELECT concat_ws(' ', topic, part, next_offset, max_event_time) FROM stream_partition ORDER BY 1")
 }
 
+/// A desk with windows of every kind.
+fn desk() -> Desk {
+    Desk::with_windows("5min, 1h/15min, 1h by language, 1d/6h by hashtag", 1)
+}
+
 /// The tables of a run without any fault.
 pub fn clean_run() -> Vec<Vec<String>> {
-    let desk = Desk::new();
+    clean_run_on(&Desk::new())
+}
+
+fn clean_run_on(desk: &Desk) -> Vec<Vec<String>> {
     let (first, second) = story();
     desk.send(&first);
     desk.run();
@@ -60,9 +68,9 @@ pub fn clean_run() -> Vec<Vec<String>> {
 
 #[test]
 fn a_crash_between_any_two_steps_leaves_rows_and_offsets_as_they_were() {
-    let expected = clean_run();
+    let expected = clean_run_on(&desk());
     for step in STEPS {
-        let desk = Desk::new();
+        let desk = desk();
         let (first, second) = story();
         desk.send(&first);
         desk.run();
@@ -84,8 +92,10 @@ fn a_crash_between_any_two_steps_leaves_rows_and_offsets_as_they_were() {
 #[test]
 fn a_table_that_refuses_its_rows_ends_the_run_by_name() {
     let (first, second) = story();
-    for table in ["filtered_toots", "toots_time_window_aggregates", "user_avg_length", "hashtag_avg_length"] {
-        let desk = Desk::new();
+    for table in
+        ["filtered_toots", "toots_time_window_aggregates", "user_avg_length", "hashtag_avg_length", "toot_windows"]
+    {
+        let desk = desk();
         desk.send(&first);
         desk.run();
         let (tables, before) = (desk.tables(), offsets(&desk));
@@ -105,9 +115,9 @@ fn a_table_that_refuses_its_rows_ends_the_run_by_name() {
 
 #[test]
 fn a_broken_connection_at_any_step_counts_nothing_twice() {
-    let expected = clean_run();
+    let expected = clean_run_on(&desk());
     for step in STEPS {
-        let desk = Desk::new();
+        let desk = desk();
         let (first, second) = story();
         desk.send(&first);
         desk.run();

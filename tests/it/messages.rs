@@ -1,7 +1,7 @@
 //! Messages as partie1 writes them, for tests.
 
 use spar::Timestamp;
-use spar::stream::{Place, Record, Rules, Width};
+use spar::stream::{Place, Record, Rules, Width, WindowKinds};
 use std::time::Duration;
 
 /// A message under construction; every setter replaces a default.
@@ -51,6 +51,10 @@ impl Draft {
     pub fn edited(self, time: &str) -> Self {
         self.event("status.update").set("edited_at", time)
     }
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> &serde_json::Value {
+        &self.0[key]
+    }
     pub fn json(&self) -> Vec<u8> {
         self.0.to_string().into_bytes()
     }
@@ -71,6 +75,7 @@ pub fn rules() -> Rules {
     Rules {
         languages: vec!["en".into()],
         width: Width::new(Duration::from_secs(3600)).unwrap(),
+        kinds: WindowKinds::default(),
         lateness: Duration::from_secs(3600),
         source: "local".into(),
         topic: "toots".into(),

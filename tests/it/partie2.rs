@@ -14,7 +14,7 @@ fn the_steps_of_the_notebook_show_what_the_run_then_writes() {
     ]);
     desk.send_raw(&desk.config.topic, None, Some(b"not json"));
     desk.flush();
-    assert_eq!(Pipeline::settings(&desk.config).unwrap().height(), 7);
+    assert_eq!(Pipeline::settings(&desk.config).unwrap().height(), 8);
     let pipeline = Pipeline::open(&desk.config).unwrap();
     let sample = pipeline.sample(1000).unwrap();
     assert_eq!(sample.len(), 4);
