@@ -528,23 +528,22 @@ fn kill_in_partie2(world: &World, victims: impl Fn(&World, u32) -> Vec<u32>) {
     assert!(!run.wait().unwrap().success(), "a run that was killed must fail");
 }
 
-/// Interrupts the cell of partie2 that reads the topic, as a person does in Jupyter: the cell ends, the kernel lives on
-/// without its variables, and no process stays.
+/// Interrupts a cell while a job of partie2 works, as a person does in Jupyter: the cell ends, the kernel lives on
+/// without its variables, no process stays, and the jobs can be started again.
 fn interrupt_partie2(world: &World) {
     let (kernel, sign) = (root().join(".spar/kernel"), world.folder.path().join("at-work"));
     let opening = "
 :dep spar = { path = \"../kernel\", package = \"spar-kernel\" }
 use spar::prelude::*;
 let config = Config::from_env()?;";
-    let long = format!(
-        "let mut pipeline = Pipeline::open(&config)?; std::fs::write({:?}, \"\")?;
-         pipeline.run(Until::Elapsed(std::time::Duration::from_secs(300)))?",
-        sign.display().to_string()
-    );
+    let start = "let mut writing = Pipeline::open(&config)?.start()?;
+        let listening = Ingest::in_background(&config, Until::CaughtUp)?; listening.wait_seconds(60);";
+    let long = format!("{start} std::fs::write({:?}, \"\")?; writing.wait_seconds(300)", sign.display().to_string());
+    let again = format!("{opening}\n{start} writing.stop()?; preflight::check(&config)?");
     let tools = spar::setup::Tools::of(&Config { tools: tools(), ..world.config() });
     let output = Command::new(tools.python)
         .arg(root().join("tests/notebooks/interrupt.py"))
-        .args([&sign.display().to_string(), opening, &long, &format!("{opening}\npreflight::check(&config)?")])
+        .args([&sign.display().to_string(), opening, &long, &again])
         .current_dir(root().join("notebooks"))
         .env("SPAR_HOME", root())
         .env("SPAR_STATE", world.folder.path().join("state"))

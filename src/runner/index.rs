@@ -60,7 +60,7 @@ fn postgres_version(config: &Config) -> Result<String> {
 /// The page, whole in itself, in the style of the notebooks' pages.
 pub(super) fn html(config: &Config, ran: &[Ran], facts: &Facts, out: &Path) -> String {
     let origin = if config.is_local() {
-        "Les toots sont générés par le serveur Mastodon local du projet : personne ne les a écrits.".to_owned()
+        "Les toots sont générés par le serveur Mastodon local du projet\u{202f}: personne ne les a écrits.".to_owned()
     } else {
         format!("Les toots viennent de l’instance {}.", shown(&config.source))
     };

@@ -154,7 +154,8 @@ pub fn elements(html: &str) -> Vec<Element> {
 /// Asserts that no element of `html` acts: only those of a table or a paragraph, with attributes that say how they look.
 #[track_caller]
 pub fn assert_inert(html: &str, what: &str) {
-    const ELEMENTS: [&str; 12] = ["table", "thead", "tbody", "tr", "th", "td", "p", "pre", "br", "span", "i", "b"];
+    const ELEMENTS: [&str; 13] =
+        ["div", "table", "thead", "tbody", "tr", "th", "td", "p", "pre", "br", "span", "i", "b"];
     const ATTRIBUTES: [&str; 5] = ["style", "class", "align", "title", "colspan"];
     for (name, attributes) in elements(html) {
         assert!(ELEMENTS.contains(&name.as_str()), "{what}: <{name}> came out");
