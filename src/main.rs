@@ -42,7 +42,11 @@ enum What {
         arguments: Vec<String>,
     },
     /// Work as one of a group: read the partitions that Kafka gives, write the tables, until SIGTERM or Ctrl-C
-    Worker,
+    Worker {
+        /// Go on where retention removed records before they were read: note the stretch in the table gaps
+        #[arg(long)]
+        accept_gap: bool,
+    },
     /// Say how far the stream is: lag and watermark of each partition, the latest batches
     Status,
     /// Install what is missing and stop there
@@ -118,7 +122,9 @@ fn main() -> ExitCode {
         What::Check => check(),
         What::Services(action) => act(&action),
         What::Test { arguments } => test(&arguments),
-        What::Worker => Config::from_env().and_then(|c| spar::pipeline::worker(&c)).map(|()| ExitCode::SUCCESS),
+        What::Worker { accept_gap } => {
+            Config::from_env().and_then(|c| spar::pipeline::worker(&c, accept_gap)).map(|()| ExitCode::SUCCESS)
+        }
         What::Status => Config::from_env().and_then(|c| StreamStatus::read(&c)).map(|status| {
             println!("{status}");
             ExitCode::SUCCESS
@@ -164,6 +170,7 @@ fn run(arguments: &RunArguments) -> Result<ExitCode> {
             folder,
             out: out.clone(),
             cell_limit: Duration::from_secs(arguments.cell_limit),
+            with_services: arguments.from.is_none(),
             environment: scratch.environment(),
         },
     )?;

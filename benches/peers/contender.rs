@@ -140,8 +140,3 @@ pub const ALL: &[Contender] = &[
                everything: with a retention in time its repartitioned old events vanish.",
     },
 ];
-
-/// The contenders of these names, or all.
-pub fn chosen(names: &[String]) -> Vec<&'static Contender> {
-    ALL.iter().filter(|c| names.is_empty() || names.iter().any(|name| name == c.name)).collect()
-}

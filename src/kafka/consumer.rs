@@ -201,7 +201,7 @@ impl Consumer {
                 format!("read {} at {}", self.topic, self.broker),
                 "a stored position is no longer in the topic: retention passed it, or the topic was created anew",
             )
-            .next("remove the topic's rows from stream_partition to read it from its first record")
+            .next("do the same again: it then says which, and what to do")
             .refused()),
             // A broker that has just started may not know its topics yet.
             RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic

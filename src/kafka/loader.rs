@@ -9,7 +9,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
-use rdkafka::{ClientConfig, ClientContext};
+use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ pub struct Loader(Box<dyn Load>);
 trait Load: Send + Sync {
     fn create_topic(&self, topic: &str, partitions: i32) -> Result<()>;
     fn delete_topic(&self, topic: &str) -> Result<()>;
+    fn delete_records(&self, topic: &str, part: i32, before: i64) -> Result<()>;
     fn put(&self, topic: &str, raw: Raw<'_>) -> Result<()>;
     fn flush(&self) -> Result<()>;
 }
@@ -76,7 +77,8 @@ impl Loader {
         client.set("bootstrap.servers", config.kafka()?).set("client.id", "spar-loader");
         let cannot = |e: KafkaError| Error::cannot("prepare a loader", e);
         let admin = client.create().map_err(cannot)?;
-        client.set("enable.idempotence", "true").set("linger.ms", "20").set("compression.type", "lz4");
+        // A record that comes alone goes at once; when many come they fill batches all the same, while others are sent.
+        client.set("enable.idempotence", "true").set("linger.ms", "1").set("compression.type", "lz4");
         // The broker alone says what is too large.
         client.set("message.max.bytes", "100000000");
         let refusals = Refusals::default();
@@ -100,6 +102,15 @@ impl Loader {
     /// Fails if the broker is away or the topic does not exist.
     pub fn delete_topic(&self, topic: &str) -> Result<()> {
         self.0.delete_topic(topic)
+    }
+
+    /// Deletes the records of a partition before an offset, as retention does.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the broker is away or has no such partition or offset.
+    pub fn delete_records(&self, topic: &str, part: i32, before: i64) -> Result<()> {
+        self.0.delete_records(topic, part, before)
     }
 
     /// Queues a record; while the queue is full it waits.
@@ -139,6 +150,14 @@ impl Load for Clients {
     fn delete_topic(&self, topic: &str) -> Result<()> {
         let done = block_on(self.admin.delete_topics(&[topic], &AdminOptions::new().operation_timeout(Some(ASK))));
         settled(&format!("delete the topic {topic}"), done)
+    }
+
+    fn delete_records(&self, topic: &str, part: i32, before: i64) -> Result<()> {
+        let cannot = |e: KafkaError| Error::cannot(format!("delete records of {topic}"), e);
+        let mut ends = TopicPartitionList::new();
+        ends.add_partition_offset(topic, part, Offset::Offset(before)).map_err(cannot)?;
+        let done = block_on(self.admin.delete_records(&ends, &AdminOptions::new().operation_timeout(Some(ASK))));
+        done.and_then(|list| list.elements().iter().try_for_each(|e| e.error())).map_err(cannot)
     }
 
     fn put(&self, topic: &str, raw: Raw<'_>) -> Result<()> {

@@ -79,6 +79,19 @@ impl Track {
     }
 }
 
+/// The stretch from a stored position to the `first` record that is left.
+fn removed(topic: &str, part: i32, position: &Position, first: i64) -> Gap {
+    let from = position.next_offset;
+    Gap {
+        id: format!("{topic}-{part}-{from}-{first}"),
+        from_id: position.last_key.clone(),
+        from_time: position.last_timestamp,
+        reason: Some("retention".into()),
+        detail: serde_json::json!({"topic": topic, "partition": part, "from": from, "to": first - 1}).to_string(),
+        ..Gap::default()
+    }
+}
+
 fn key_text(key: &[u8]) -> String {
     String::from_utf8_lossy(key).replace('\0', "").chars().take(255).collect()
 }
@@ -131,15 +144,21 @@ impl Survey {
         self.toots.tracks.iter().map(|(part, track)| (*part, track.from, track.goal)).collect()
     }
 
-    /// Starts reading at the positions of the ledger.
-    pub fn begin(mut self, rules: Rules, positions: &[Position], config: &Config) -> Result<Feed> {
-        self.toots.assign(positions)?;
+    /// Starts reading at the positions of the ledger. What retention removed before it was read ends the run, or is
+    /// recorded as a gap when that is accepted.
+    pub fn begin(mut self, rules: Rules, positions: &[Position], config: &Config, accept_gap: bool) -> Result<Feed> {
+        let mut lost = self.toots.assign(positions, accept_gap)?;
         if let Some(gaps) = &mut self.gaps {
-            gaps.assign(positions)?;
+            lost.extend(gaps.assign(positions, accept_gap)?);
         }
         let topic = rules.topic.clone();
         let seen = positions.iter().filter(|p| p.topic == topic).map(|p| (p.part, p.max_event_time));
-        let stream = Stream::new(rules, seen);
+        let source = rules.source.clone();
+        let mut stream = Stream::new(rules, seen);
+        for gap in lost {
+            // It is written with the batch that moves the ledger over it.
+            stream.note_gap(Gap { source: Some(source.clone()), ..gap });
+        }
         Ok(Feed { toots: self.toots, gaps: self.gaps, stream, idle: config.idle, idle_told: false, read: 0 })
     }
 }
@@ -159,9 +178,10 @@ impl Source {
         !self.tracks.is_empty()
     }
 
-    fn assign(&mut self, positions: &[Position]) -> Result<()> {
+    /// Reads on from the ledger's positions; gives the stretches that retention removed before they were read.
+    fn assign(&mut self, positions: &[Position], accept_gap: bool) -> Result<Vec<Gap>> {
         let topic = self.consumer.topic().to_owned();
-        let mut starts = Vec::new();
+        let (mut starts, mut lost) = (Vec::new(), Vec::new());
         for (part, track) in &mut self.tracks {
             let Some(position) = positions.iter().find(|p| p.topic == topic && p.part == *part) else {
                 continue;
@@ -171,28 +191,37 @@ impl Source {
                 // The owner before may have read and applied more since the survey.
                 track.goal = self.consumer.bounds(*part)?.1;
             }
-            let stop = |why: String| {
-                Error::cannot(format!("go on with {topic} partition {part} at offset {next}"), why)
-                    .next("remove its row from stream_partition to read it from its first record")
-                    .refused()
+            let stop = |why: String, next_step: &str| {
+                Err(Error::cannot(format!("go on with {topic} partition {part} at offset {next}"), why)
+                    .next(next_step)
+                    .refused())
             };
-            if next < first {
-                return Err(stop(format!("the records before {first} are gone: retention passed the stored position")));
-            }
             if next > track.goal {
-                return Err(stop(format!("the topic ends at {}: it was created anew", track.goal)));
+                return stop(
+                    format!("the topic ends at {}: it was created anew", track.goal),
+                    "remove its row from stream_partition to read it from its first record",
+                );
+            }
+            if next < first && !accept_gap {
+                return stop(
+                    format!("its records {next} to {} are gone: retention passed the stored position", first - 1),
+                    "`./spar worker --accept-gap` records them in the table gaps and goes on at the first one left",
+                );
+            }
+            if next < first {
+                lost.push(removed(&topic, *part, position, first));
             }
             track.from = next;
-            track.next = next;
+            track.next = next.max(first);
             track.last_timestamp = position.last_timestamp;
             track.last_key = position.last_key.as_ref().map(|key| key.as_bytes().to_vec());
             track.witness = position.last_timestamp.filter(|_| next > first).map(|at| (position.last_key.clone(), at));
             // With nothing new to read there is still the witness to hear.
-            track.ended = next >= track.goal && track.witness.is_none();
+            track.ended = track.next >= track.goal && track.witness.is_none();
             // Beginning one record early shows whether the topic is still the one that the ledger knows.
-            starts.push((*part, if track.witness.is_some() { next - 1 } else { next }));
+            starts.push((*part, track.next - i64::from(track.witness.is_some())));
         }
-        self.consumer.assign(&starts)
+        self.consumer.assign(&starts).map(|()| lost)
     }
 
     /// Polls once; `take` gets a record and the offsets missing before it. Gives false when nothing came.

@@ -37,9 +37,16 @@ pub struct Pipeline {
     config: Config,
     rules: Rules,
     hook: Option<Hook>,
+    accept_gap: bool,
 }
 
 impl Pipeline {
+    /// Goes on where retention removed records before they were read, instead of refusing: the stretch is recorded in
+    /// the table `gaps`, with reason `retention`, and the run goes on at the first record that is left.
+    pub fn accept_gap(&mut self, accept: bool) {
+        self.accept_gap = accept;
+    }
+
     /// Makes `hook` be called between any two steps of a batch, for tests of what a crash leaves behind.
     pub fn on_step(&mut self, hook: Hook) {
         self.hook = Some(hook);
@@ -55,14 +62,25 @@ impl Pipeline {
         self.run_with(&Control::printing(), until)
     }
 
-    /// Starts the same run in the background, until it is stopped.
+    /// Starts the same run in the background, until it is stopped. A second start in this process gives the same job;
+    /// one in another process takes the topic over, and the first is told so.
     ///
     /// # Errors
     ///
     /// Fails if the system gives no thread; failures of the run are told by the job.
     pub fn start(&self) -> Result<Job> {
-        let mut pipeline = Self { config: self.config.clone(), rules: self.rules.clone(), hook: self.hook.clone() };
-        Job::start("partie2", move |control| pipeline.run_with(control, Until::Stopped).map(|report| report.summary()))
+        let mut pipeline = Self {
+            config: self.config.clone(),
+            rules: self.rules.clone(),
+            hook: self.hook.clone(),
+            accept_gap: self.accept_gap,
+        };
+        let Config { kafka, topic, .. } = &self.config;
+        // Never shown: the address holds a password.
+        let place = format!("{} {topic} {}", kafka.as_deref().unwrap_or(""), self.config.database_url()?.expose());
+        Job::start_or_attach("partie2", place, || {
+            Ok(move |control: &Control| pipeline.run_with(control, Until::Stopped).map(|report| report.summary()))
+        })
     }
 
     /// The same as [`Pipeline::run`], told when to stop and where to print.
@@ -103,7 +121,7 @@ impl Pipeline {
         let Some((positions, rules)) = sink.take_over(&survey.wanted(), survey.partitions, still)? else {
             return Ok(End::Done);
         };
-        let feed = survey.begin(rules, &positions, &self.config)?;
+        let feed = survey.begin(rules, &positions, &self.config, self.accept_gap)?;
         pump(feed, &mut sink, until, control, report, watch)
     }
 }

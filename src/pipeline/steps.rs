@@ -59,7 +59,7 @@ impl Pipeline {
         if let Some(source) = block_on(about(&store.client, "source"))? {
             rules.source = source;
         }
-        Ok(Self { config: config.clone(), rules, hook: None })
+        Ok(Self { config: config.clone(), rules, hook: None, accept_gap: false })
     }
 
     /// The settings that this notebook goes by, without any secret.

@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Makes the tables where they are missing, then works in the group of the topic until SIGTERM or Ctrl-C; what is
-/// under way is committed then.
+/// under way is committed then. With `accept_gap` it goes on where retention removed records; see
+/// [`Pipeline::accept_gap`].
 ///
 /// # Errors
 ///
 /// Fails as [`Pipeline::work`] does, or if the tables cannot be made.
-pub fn worker(config: &Config) -> Result<()> {
+pub fn worker(config: &Config, accept_gap: bool) -> Result<()> {
     let control = Control::quiet();
     let asked = control.clone();
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::cannot("listen to signals", e))?;
@@ -36,6 +37,7 @@ pub fn worker(config: &Config) -> Result<()> {
     Store::join(config)?;
     let mut log = Log { last: Instant::now(), told: 0 };
     let mut pipeline = Pipeline::quiet(config)?;
+    pipeline.accept_gap(accept_gap);
     if let Some(windows) = config.windows.as_ref().filter(|windows| **windows != pipeline.rules.kinds) {
         log.line(format_args!(
             "SPAR_WINDOWS={windows} is left aside: the tables have {}; partie2 changes them, and the workers follow",

@@ -146,7 +146,7 @@ fn refused(action: String, code: &str, message: &str) -> Error {
         "28P01" | "28000" => error.next("check user and password in DATABASE_URL").refused(),
         "42501" => error.next("grant the role CONNECT on the database").refused(),
         "3D000" => error.next("run partie2: it creates the database").invalid(),
-        "53100" => error.next(ROOM),
+        "53100" => error.next(ROOM).transient(),
         _ if code.starts_with("57P") || code.starts_with("53") => error.next("wait a moment and try again").transient(),
         _ => error.next("read the server's log"),
     }

@@ -51,6 +51,10 @@ impl Draft {
     pub fn edited(self, time: &str) -> Self {
         self.event("status.update").set("edited_at", time)
     }
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> &serde_json::Value {
+        &self.0[key]
+    }
     pub fn json(&self) -> Vec<u8> {
         self.0.to_string().into_bytes()
     }

@@ -86,8 +86,13 @@ pub(crate) fn runs(pid: i32) -> bool {
 
 /// SIGKILL, to a process that this test started, and waits for its end.
 pub(crate) fn kill(pid: i32) {
-    assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
-    eventually("a killed process ends", LIMIT, || !runs(pid));
+    end(pid, "-KILL");
+}
+
+/// The same with another signal.
+pub(crate) fn end(pid: i32, signal: &str) {
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+    eventually("a process ends at a signal", LIMIT, || !runs(pid));
 }
 
 /// The URL of another database on the server of `config`.

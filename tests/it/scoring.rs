@@ -1,11 +1,9 @@
+use crate::session::{Session, until_someone_waits};
 use crate::support::{self, FreshDatabase, query};
 use spar::Config;
 use spar::postgres::scoring::{NewToots, Recorded, Scoring};
 use spar::sentiment::{self, Scored, Settings, Trained};
 use std::sync::OnceLock;
-use std::time::Duration;
-use tokio::runtime::Runtime;
-use tokio_postgres::{Client, NoTls};
 
 /// A database with the project's tables.
 fn database() -> (FreshDatabase, Scoring) {
@@ -66,36 +64,6 @@ pub fn score_all(scoring: &Scoring) -> Recorded {
 
 fn ids(new: &NewToots) -> Vec<&str> {
     new.toots.iter().map(|t| t.toot_id.as_str()).collect()
-}
-
-/// A session of its own, to hold a transaction open.
-pub struct Session {
-    runtime: Runtime,
-    client: Client,
-}
-
-impl Session {
-    pub fn open(config: &Config) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let url = config.database_url().unwrap().expose().to_owned();
-        let client = runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-            tokio::spawn(connection);
-            client
-        });
-        Self { runtime, client }
-    }
-
-    pub fn run(&self, statements: &str) {
-        self.runtime.block_on(self.client.batch_execute(statements)).unwrap();
-    }
-}
-
-/// Waits until some session of this database waits for a lock.
-pub fn until_someone_waits(config: &Config) {
-    let waiting =
-        "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    support::eventually("a session waits for a lock", Duration::from_secs(20), || ask(config, waiting) != ["0"]);
 }
 
 #[test]

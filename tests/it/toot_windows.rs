@@ -4,7 +4,8 @@ use crate::desk::Desk;
 use crate::exactly_once::story;
 use crate::messages::{gone, message};
 use crate::support::{eventually, fresh_database};
-use crate::workers::{self, Worker};
+use crate::worker::Worker;
+use crate::workers;
 use spar::job::Control;
 use spar::pipeline::StreamStatus;
 
@@ -212,7 +213,7 @@ fn a_run_under_way_when_the_kinds_change_reads_again_and_goes_on_with_the_new_on
 fn workers_follow_a_change_of_kinds_and_one_with_others_says_so_and_changes_nothing() {
     let desk = Desk::with_partitions(2);
     let folder = tempfile::tempdir().unwrap();
-    let worker = Worker::start_with(&desk, &folder, "worker", &[]);
+    let worker = Worker::start(&desk.config, folder.path(), "worker");
     desk.send(&workers::story(0..60));
     eventually("the worker writes", LIMIT, || workers::lag(&desk) == 0);
     desk.change_windows(KINDS);
@@ -221,7 +222,7 @@ fn workers_follow_a_change_of_kinds_and_one_with_others_says_so_and_changes_noth
     eventually("the worker goes on", LIMIT, || workers::lag(&desk) == 0);
     desk.assert_consistent();
     assert_eq!(kinds(&desk).len(), 4, "{}", worker.told());
-    let other = Worker::start_with(&desk, &folder, "other", &[("SPAR_WINDOWS", "7d")]);
+    let other = Worker::with(&desk.config, folder.path(), "other", &[], &[("SPAR_WINDOWS", "7d")]);
     eventually("the other one says so", LIMIT, || {
         other.told().contains("SPAR_WINDOWS=7d is left aside: the tables have 5min, 1h/15min")
     });
@@ -271,7 +272,7 @@ fn tables_keep_the_settings_that_they_were_made_with() {
     }
     assert_eq!(desk.count("filtered_toots"), 3);
     let folder = tempfile::tempdir().unwrap();
-    let mut worker = Worker::start_with(&desk, &folder, "worker", &[("SPAR_LANGUAGES", "en")]);
+    let mut worker = Worker::with(&desk.config, folder.path(), "worker", &[], &[("SPAR_LANGUAGES", "en")]);
     assert!(!worker.process.wait().unwrap().success());
     assert!(worker.told().contains("were made with SPAR_LANGUAGES=en,fr"), "{}", worker.told());
 }

@@ -2,70 +2,14 @@
 
 use crate::desk::Desk;
 use crate::messages::{Draft, gone, message};
-use crate::support::{command, eventually, home};
+use crate::support::eventually;
+use crate::worker::Worker;
 use spar::pipeline::StreamStatus;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const PARTITIONS: i32 = 6;
-
-/// A process `spar worker`, killed at the end of the test at the latest.
-pub struct Worker {
-    pub process: Child,
-    log: std::path::PathBuf,
-}
-
-impl Worker {
-    fn start(desk: &Desk, folder: &tempfile::TempDir, name: &str) -> Self {
-        Self::start_with(desk, folder, name, &[])
-    }
-
-    /// With settings beside the two addresses.
-    pub fn start_with(desk: &Desk, folder: &tempfile::TempDir, name: &str, settings: &[(&str, &str)]) -> Self {
-        let log = folder.path().join(name);
-        let config = &desk.config;
-        let process = Command::new(command())
-            .arg("worker")
-            .env("SPAR_HOME", home())
-            .env("SPAR_STATE", folder.path().join("state"))
-            .env("KAFKA_BOOTSTRAP_SERVERS", config.kafka().unwrap())
-            .env("DATABASE_URL", config.database_url().unwrap().expose())
-            .env("KAFKA_TOPIC", &config.topic)
-            // The shortest that a broker allows by default: a test waits for it.
-            .env("SPAR_SESSION_SECONDS", "6")
-            .env("SPAR_IDLE_SECONDS", config.idle.as_secs().to_string())
-            .env("MASTODON_URL", "")
-            .envs(settings.iter().copied())
-            .stderr(Stdio::from(File::create(&log).unwrap()))
-            .spawn()
-            .unwrap();
-        Self { process, log }
-    }
-
-    /// What its owner name begins with in the ledger.
-    fn owner(&self) -> String {
-        format!("spar-{}-", self.process.id())
-    }
-
-    fn signal(&mut self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    pub fn told(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn toot(n: usize) -> Draft {
     message(&n.to_string())
@@ -145,11 +89,11 @@ fn workers_join_leave_and_die_while_toots_arrive_and_the_tables_are_those_of_one
     let expected = alone(&drafts);
     let desk = desk();
     let folder = tempfile::tempdir().unwrap();
-    let mut first = Worker::start(&desk, &folder, "first");
+    let mut first = Worker::start(&desk.config, folder.path(), "first");
     let third = std::thread::scope(|scope| {
         scope.spawn(|| send_slowly(&desk, &drafts));
         eventually("one worker takes all partitions", LIMIT, || all_of(&desk, &[&first]));
-        let mut second = Worker::start(&desk, &folder, "second");
+        let mut second = Worker::start(&desk.config, folder.path(), "second");
         eventually("two workers share them", LIMIT, || all_of(&desk, &[&first, &second]));
 
         // One dies without a word, the other goes on alone.
@@ -157,7 +101,7 @@ fn workers_join_leave_and_die_while_toots_arrive_and_the_tables_are_those_of_one
         eventually("the other takes over what the dead one held", LIMIT, || all_of(&desk, &[&first]));
 
         // One is asked to leave, and hands over at once.
-        let third = Worker::start(&desk, &folder, "third");
+        let third = Worker::start(&desk.config, folder.path(), "third");
         eventually("two workers share them again", LIMIT, || all_of(&desk, &[&first, &third]));
         first.signal("-TERM");
         assert!(first.process.wait().unwrap().success(), "{}", first.told());
@@ -180,8 +124,8 @@ fn two_workers_that_fall_idle_together_close_the_windows() {
     desk.config.idle = Duration::from_secs(1);
     let folder = tempfile::tempdir().unwrap();
     desk.send(&[message("first").at("2024-10-10T08:05:00Z")]);
-    let first = Worker::start(&desk, &folder, "first");
-    let second = Worker::start(&desk, &folder, "second");
+    let first = Worker::start(&desk.config, folder.path(), "first");
+    let second = Worker::start(&desk.config, folder.path(), "second");
     eventually("two workers share the topic", LIMIT, || all_of(&desk, &[&first, &second]));
     for hour in 8..11 {
         let drafts: Vec<Draft> =
@@ -199,7 +143,7 @@ fn two_workers_that_fall_idle_together_close_the_windows() {
 fn a_worker_learns_from_the_messages_whose_toots_they_are() {
     let desk = Desk::with_partitions(2);
     let folder = tempfile::tempdir().unwrap();
-    let worker = Worker::start(&desk, &folder, "worker");
+    let worker = Worker::start(&desk.config, folder.path(), "worker");
     let drafts: Vec<Draft> = (0..20).map(|n| message(&n.to_string()).set("source", "toots.example")).collect();
     desk.send(&drafts);
     eventually("the worker writes them", LIMIT, || lag(&desk) == 0);
@@ -212,8 +156,8 @@ fn windows_wait_for_the_slowest_worker() {
     let desk = Desk::with_partitions(PARTITIONS);
     let folder = tempfile::tempdir().unwrap();
     desk.send(&[message("first").at("2024-10-10T08:05:00Z")]);
-    let first = Worker::start(&desk, &folder, "first");
-    let second = Worker::start(&desk, &folder, "second");
+    let first = Worker::start(&desk.config, folder.path(), "first");
+    let second = Worker::start(&desk.config, folder.path(), "second");
     eventually("two workers share the topic", LIMIT, || all_of(&desk, &[&first, &second]));
     // Every partition gets one early toot; one of them gets a late hour too. None is idle: the default is a minute.
     let early: Vec<Draft> = (0..60).map(|n| message(&format!("e{n}")).at("2024-10-10T08:10:00Z")).collect();
@@ -235,7 +179,7 @@ fn windows_wait_for_the_slowest_worker() {
 fn a_worker_makes_room_for_a_run_outside_of_its_group_and_goes_on_afterwards() {
     let desk = Desk::with_partitions(2);
     let folder = tempfile::tempdir().unwrap();
-    let worker = Worker::start(&desk, &folder, "worker");
+    let worker = Worker::start(&desk.config, folder.path(), "worker");
     desk.send(&story(0..10));
     eventually("the worker writes", LIMIT, || lag(&desk) == 0);
     desk.run();

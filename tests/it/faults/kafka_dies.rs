@@ -1,7 +1,7 @@
 use super::{Server, soon};
 use crate::desk::Desk;
 use crate::exactly_once::{clean_run, story};
-use crate::scoring::{Session, until_someone_waits};
+use crate::session::{Session, until_someone_waits};
 use crate::support::fresh_database;
 use spar::Config;
 use spar::Until;

@@ -1,6 +1,7 @@
 use crate::desk::Desk;
 use crate::messages::{gone, message};
-use crate::scoring::{Session, score, until_someone_waits};
+use crate::scoring::score;
+use crate::session::{Session, until_someone_waits};
 use crate::support::query;
 use spar::config::Secret;
 use spar::postgres::scoring::Scoring;
