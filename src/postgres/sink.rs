@@ -7,6 +7,7 @@ use super::run::{Run, Statements};
 use super::{aggregates, rows, windows};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::job::Control;
 use crate::runtime::block_on;
 use crate::stream::{Batch, Books, ChangeKind, Delta, Rules, closing, merge};
 use crate::timestamp::Timestamp;
@@ -18,6 +19,9 @@ use tokio_postgres::error::SqlState;
 
 /// How many progress rows are kept.
 const PROGRESS: i64 = 10_000;
+
+/// A batch of so many records is not too large, whatever the server takes for it.
+const SMALL: u64 = 500;
 
 const ONE_BY_ONE: &str = "SELECT pg_advisory_xact_lock(hashtextextended('idle ' || $1, 0))";
 
@@ -82,6 +86,8 @@ pub(crate) enum Outcome {
     Committed(Committed),
     /// The ledger is behind what this worker read: read again from there.
     Rewind,
+    /// The server does not manage so many rows before its limit ends the statement: read again, fewer at a time.
+    TooLarge,
     /// Another worker took a partition over; what this one read is worth nothing. The error says so.
     Fenced(Error),
 }
@@ -125,10 +131,12 @@ pub(crate) struct Sink {
     /// copies, and a delete takes a toot out of both.
     history: bool,
     hook: Option<Hook>,
+    control: Control,
 }
 
 impl Sink {
-    pub fn open(config: &Config, rules: &Rules, owner: &str, hook: Option<Hook>) -> Result<Self> {
+    /// Connects; who asks `control` to end is heard while the server is away.
+    pub fn open(config: &Config, rules: &Rules, owner: &str, hook: Option<Hook>, control: Control) -> Result<Self> {
         let (client, batch_id, history) = block_on(async {
             let client = connect::connect(config.database_url()?, None).await?;
             let last: i64 = client
@@ -160,6 +168,7 @@ impl Sink {
             cautious: false,
             history,
             hook,
+            control,
         })
     }
 
@@ -198,7 +207,7 @@ impl Sink {
         let began = Instant::now();
         let since = self.last_began.replace(began).map(|last| (began - last).as_secs_f64());
         let mut applied = None;
-        let mut patience = Patience::new(self.config.away);
+        let mut patience = Patience::new(self.config.away, self.control.clone());
         let mut retries = 0;
         loop {
             let trouble = block_on(self.attempt(batch, Pace { began, reading, since, retries }, &mut applied)).err();
@@ -210,7 +219,13 @@ impl Sink {
                 Some(Trouble::Known) => {
                     Error::cannot("store the batch", "another worker stored one of its toots meanwhile").transient()
                 }
-                Some(Trouble::Sql(action, e)) => statement_failed(action, &e),
+                Some(Trouble::Sql(action, e)) => {
+                    // The limit of the server once more: it is too slow for so many rows.
+                    if retries > 0 && e.code() == Some(&SqlState::QUERY_CANCELED) && batch.books.read > SMALL {
+                        return Ok(Outcome::TooLarge);
+                    }
+                    statement_failed(action, &e)
+                }
             };
             patience.after(error)?;
             retries += 1;
@@ -318,7 +333,7 @@ impl Sink {
     ///
     /// Fails if the server refuses or stays away.
     pub fn close_idle(&mut self) -> Result<u64> {
-        let mut patience = Patience::new(self.config.away);
+        let mut patience = Patience::new(self.config.away, self.control.clone());
         loop {
             match self.try_close_idle() {
                 Err(e) => patience.after(e)?,
