@@ -62,8 +62,7 @@ fn main() -> Result<()> {
         let (victim, at) = (random.random_range(0..2), random.random_range(0..toots / kills));
         for n in sent..toots * (kill + 1) / kills {
             if n == sent + at {
-                workers[victim].kill().expect("a worker is killed");
-                workers[victim].wait().expect("a killed worker ends");
+                workers[victim].kill();
             }
             put(n)?;
         }
@@ -78,10 +77,7 @@ fn main() -> Result<()> {
     }
     wait("everything is applied", || StreamStatus::read(&chaotic).is_ok_and(|status| status.lag == 0));
     let seconds = began.elapsed().as_secs_f64();
-    for worker in &mut workers {
-        worker.kill().expect("a worker is killed");
-        worker.wait().expect("a killed worker ends");
-    }
+    workers.iter_mut().for_each(Worker::kill);
 
     let clean = with_database(&config, &format!("{name}_clean"));
     Store::create(&clean)?;
@@ -97,8 +93,26 @@ fn main() -> Result<()> {
     loader.delete_topic(&config.topic)
 }
 
-fn worker(config: &Config) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_spar"))
+/// A process that does not outlive this one, whatever ends it.
+struct Worker(Child);
+
+impl Worker {
+    fn kill(&mut self) {
+        self.0.kill().expect("a worker is killed");
+        self.0.wait().expect("a killed worker ends");
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // One that was killed before is gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn worker(config: &Config) -> Worker {
+    let child = Command::new(env!("CARGO_BIN_EXE_spar"))
         .arg("worker")
         .env("SPAR_HOME", env!("CARGO_MANIFEST_DIR"))
         .env("KAFKA_BOOTSTRAP_SERVERS", config.kafka().expect("a broker"))
@@ -107,15 +121,17 @@ fn worker(config: &Config) -> Child {
         .env("SPAR_SESSION_SECONDS", "6")
         .stderr(Stdio::null())
         .spawn()
-        .expect("a worker starts")
+        .expect("a worker starts");
+    Worker(child)
 }
 
 /// True when both workers own partitions and nobody else does.
-fn share(config: &Config, workers: &[Child; 2]) -> bool {
+fn share(config: &Config, workers: &[Worker; 2]) -> bool {
     let Ok(status) = StreamStatus::read(config) else { return false };
     let owners = status.partitions.frame().column("owner").and_then(|c| c.str()).expect("a column of text");
-    let owns =
-        |owner: Option<&str>, worker: &Child| owner.is_some_and(|o| o.starts_with(&format!("spar-{}-", worker.id())));
+    let owns = |owner: Option<&str>, worker: &Worker| {
+        owner.is_some_and(|o| o.starts_with(&format!("spar-{}-", worker.0.id())))
+    };
     owners.iter().all(|owner| workers.iter().any(|worker| owns(owner, worker)))
         && workers.iter().all(|worker| owners.iter().any(|owner| owns(owner, worker)))
 }

@@ -68,7 +68,7 @@ pub use config::Config;
 pub use display::{Figure, Gallery, Report, Table};
 pub use error::{Error, Result};
 pub use ingest::{Ingest, Journal};
-pub use job::{Job, Until};
+pub use job::{Job, JobStatus, Until};
 pub use kafka::Producer;
 pub use mastodon::Mastodon;
 pub use pipeline::Pipeline;
@@ -82,8 +82,8 @@ pub mod prelude {
     pub use crate::stream::clean;
     pub use crate::toot::{Keywords, html_to_text};
     pub use crate::{
-        Charts, Config, Error, Figure, Gallery, History, Ingest, Job, Journal, Mastodon, Pipeline, Producer, Question,
-        Report, Result, Scope, Scoring, Store, Table, Timestamp, Until,
+        Charts, Config, Error, Figure, Gallery, History, Ingest, Job, JobStatus, Journal, Mastodon, Pipeline, Producer,
+        Question, Report, Result, Scope, Scoring, Store, Table, Timestamp, Until,
     };
     pub use crate::{batch, kafka, mastodon, plots, preflight, sentiment, toot};
     #[cfg(not(spar_types))]

@@ -9,7 +9,7 @@ mod payloads;
 #[path = "notebooks/promises.rs"]
 mod promises;
 
-use payloads::{assert_inert, assert_plain, elements, hostile};
+use payloads::{assert_inert, assert_plain, assert_whole_in_itself, elements, hostile};
 use serde_json::{Value, json};
 use spar::config::Credentials;
 use spar::mastodon::LocalControl;
@@ -126,7 +126,8 @@ fn fails(name: &str, message: &str, arguments: &[&str]) {
     let page = world.page(name);
     assert!(page.contains("before"), "the page shows the cells that ran");
     assert!(!world.out().join("passes.html").exists(), "no notebook starts after a failure");
-    assert!(fs::read_to_string(world.out().join("index.html")).unwrap().contains(name));
+    let link = format!("href=\"{name}.html#cellule-2\"");
+    assert!(world.page("index").contains(&link) && page.contains("id=\"cellule-2\""), "the index leads to the cell");
 }
 
 #[test]
@@ -259,7 +260,7 @@ fn shown(texts: &[String]) -> (String, String) {
     let last = text(&cells.last().unwrap()["outputs"][0]["text"]);
     assert!(last.starts_with("cannot answer the query") && last.trim_end().lines().count() == 1, "{last}");
     assert!(seen >= 10, "only {seen} things were shown");
-    (world.page("hostile"), fs::read_to_string(world.out().join("index.html")).unwrap())
+    (world.page("hostile"), world.page("index"))
 }
 
 #[test]
@@ -340,6 +341,28 @@ fn a_refused_token_ends_partie1_with_one_sentence_and_exit_code_1() {
     println!("{}", said.lines().filter(|line| line.contains("token")).collect::<Vec<_>>().join("\n"));
 }
 
+/// Asserts that the index leads to the seven pages and tells versions, rows and where the toots come from.
+fn index_is_right(world: &World) {
+    let index = world.page("index");
+    assert_whole_in_itself(&index, "the index");
+    let links = elements(&index).into_iter().filter(|(name, _)| name == "a").flat_map(|(_, attributes)| attributes);
+    let links: Vec<_> = links.map(|(_, value)| value).collect();
+    assert_eq!(links, spar::runner::NOTEBOOKS.map(|name| format!("{name}.html")));
+    let rows = world.number("SELECT count(*) FROM filtered_toots");
+    for told in [
+        "Partie 5 – Visualisations".to_owned(),
+        format!("<code>filtered_toots</code> <span>{rows}</span>"),
+        format!("<li>spar {}</li>", env!("CARGO_PKG_VERSION")),
+        "<li>rustc 1.".into(),
+        "<li>evcxr 0.22.0</li>".into(),
+        "<li>Kafka 4.4.0</li>".into(),
+        "<li>PostgreSQL 18".into(),
+        "générés".into(),
+    ] {
+        assert!(index.contains(&told), "{told:?} is not in {index}");
+    }
+}
+
 /// Asserts that the tables hold what the generator expects of everything that it sent, and agree with each other.
 fn tables_are_right(world: &World) {
     let expected = world.expected();
@@ -403,7 +426,9 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
     passes(&world, &[]);
     tables_are_right(&world);
     for name in spar::runner::NOTEBOOKS {
-        world.page(name);
+        let page = world.page(name);
+        assert_whole_in_itself(&page, name);
+        assert!(page.len() < 1_500_000 && page.contains("aria-label=\"Sommaire\""), "{name}: {} bytes", page.len());
         for cell in world.executed(name) {
             assert_eq!(failure(Ended::Complete, &cell["outputs"]), None, "{name}");
             assert!(cell["execution_count"].is_u64(), "{name}: a cell did not run");
@@ -421,6 +446,7 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
         4,
         "partie5 shows four charts"
     );
+    index_is_right(&world);
     // The generator sends one tag that the table of averages does not hold; the chart counts it, and says so.
     assert!(world.page("partie5").contains("1 hashtag de plus de 255 caractères est compté ici"));
     let scored = world.number("SELECT count(*) FROM toots_sentiments");
@@ -502,23 +528,22 @@ fn kill_in_partie2(world: &World, victims: impl Fn(&World, u32) -> Vec<u32>) {
     assert!(!run.wait().unwrap().success(), "a run that was killed must fail");
 }
 
-/// Interrupts the cell of partie2 that reads the topic, as a person does in Jupyter: the cell ends, the kernel lives on
-/// without its variables, and no process stays.
+/// Interrupts a cell while a job of partie2 works, as a person does in Jupyter: the cell ends, the kernel lives on
+/// without its variables, no process stays, and the jobs can be started again.
 fn interrupt_partie2(world: &World) {
     let (kernel, sign) = (root().join(".spar/kernel"), world.folder.path().join("at-work"));
     let opening = "
 :dep spar = { path = \"../kernel\", package = \"spar-kernel\" }
 use spar::prelude::*;
 let config = Config::from_env()?;";
-    let long = format!(
-        "let mut pipeline = Pipeline::open(&config)?; std::fs::write({:?}, \"\")?;
-         pipeline.run(Until::Elapsed(std::time::Duration::from_secs(300)))?",
-        sign.display().to_string()
-    );
+    let start = "let mut writing = Pipeline::open(&config)?.start()?;
+        let listening = Ingest::in_background(&config, Until::CaughtUp)?; listening.wait_seconds(60);";
+    let long = format!("{start} std::fs::write({:?}, \"\")?; writing.wait_seconds(300)", sign.display().to_string());
+    let again = format!("{opening}\n{start} writing.stop()?; preflight::check(&config)?");
     let tools = spar::setup::Tools::of(&Config { tools: tools(), ..world.config() });
     let output = Command::new(tools.python)
         .arg(root().join("tests/notebooks/interrupt.py"))
-        .args([&sign.display().to_string(), opening, &long, &format!("{opening}\npreflight::check(&config)?")])
+        .args([&sign.display().to_string(), opening, &long, &again])
         .current_dir(root().join("notebooks"))
         .env("SPAR_HOME", root())
         .env("SPAR_STATE", world.folder.path().join("state"))

@@ -11,6 +11,8 @@ const WORDS: [&str; 24] = [
     "really", "good", "a", "new", "Don't", "language", "prompt", "of", "results", "vision", "open",
 ];
 
+const FIRST_ID: u64 = 113_000_000_000_000_000;
+
 /// Messages of about 600 bytes: 80 % in English, 50,000 authors, 3,000 tags, 48 hours in mild disorder.
 pub struct Messages {
     random: ChaCha8Rng,
@@ -30,11 +32,16 @@ impl Messages {
         }
     }
 
+    /// The id of the message with this number.
+    pub fn id(n: usize) -> String {
+        (FIRST_ID + n as u64 * 1_000).to_string()
+    }
+
     /// Writes the next message into `text`; gives its id and whether it is in English.
     pub fn next(&mut self, n: usize, of: usize) -> (String, bool) {
         const BEGIN: i64 = 1_728_000_000_000_000;
         let random = &mut self.random;
-        let id = (113_000_000_000_000_000u64 + n as u64 * 1_000).to_string();
+        let id = Self::id(n);
         let step = 48 * 3_600_000_000 / of as i64;
         let at = Timestamp::from_micros(BEGIN + n as i64 * step - random.random_range(0..600_000_000));
         let english = random.random_bool(0.8);

@@ -16,7 +16,7 @@ const SAMPLE: Duration = Duration::from_millis(200);
 const LEAVE: Duration = Duration::from_secs(30);
 
 /// What the clock said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Timed {
     /// From BEGIN to END.
     pub seconds: f64,

@@ -1,9 +1,11 @@
 //! The runs so far, and the table that they make.
 
 use super::contender::{ALL, Contender, Program};
+use super::latency;
+use super::process::Timed;
 use super::truth::{Found, Output};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -27,13 +29,65 @@ pub struct Run {
 pub struct Latency {
     pub name: String,
     pub session: String,
-    pub rate: usize,
-    pub seconds: u64,
     pub sent: usize,
     pub seen: usize,
     /// p50, p95, p99.
     pub millis: [f64; 3],
     pub failure: Option<String>,
+}
+
+impl Run {
+    pub fn new(name: &str, toots: usize, session: &str, outcome: Result<(Timed, Found), String>) -> Self {
+        let (timed, found, failure) = match outcome {
+            Ok((timed, found)) => (timed, found, None),
+            Err(why) => (Timed::default(), Found::default(), Some(why)),
+        };
+        let Timed { seconds, start_up, peak, cpu } = timed;
+        Self { name: name.into(), toots, session: session.into(), seconds, start_up, peak, cpu, found, failure }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, toots, seconds, start_up, peak, cpu, found, failure, .. } = self;
+        if let Some(why) = failure {
+            return write!(f, "{name:12} failed: {why}");
+        }
+        let (rate, peak) = (whole(*toots as f64 / seconds), *peak as f64 / 1e6);
+        write!(
+            f,
+            "{name:12} {rate:>9} toots/s  {seconds:7.2} s after {start_up:4.1} s  CPU {cpu:6.1} s  {peak:5.0} MB  "
+        )?;
+        if found.is_right() { write!(f, "all right") } else { write!(f, "{found:?}") }
+    }
+}
+
+impl Latency {
+    pub fn new(name: &str, session: &str, outcome: Result<(Vec<u64>, usize), String>) -> Self {
+        let (mut times, sent, failure) = match outcome {
+            Ok((times, sent)) => (times, sent, None),
+            Err(why) => (Vec::new(), 0, Some(why)),
+        };
+        times.sort_unstable();
+        let quantile = |q: f64| {
+            let at = (times.len() as f64 * q).ceil() as usize;
+            times.get(at.saturating_sub(1)).map_or(0.0, |micros| *micros as f64 / 1e3)
+        };
+        let millis = [0.50, 0.95, 0.99].map(quantile);
+        Self { name: name.into(), session: session.into(), sent, seen: times.len(), millis, failure }
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, sent, seen, millis: [p50, p95, p99], failure, .. } = self;
+        match failure {
+            Some(why) => write!(f, "{name:12} failed: {why}"),
+            None => {
+                write!(f, "{name:12} p50 {p50:.0} ms, p95 {p95:.0} ms, p99 {p99:.0} ms; {seen} of {sent} rows seen")
+            }
+        }
+    }
 }
 
 /// All that was measured, kept from command to command, so that contenders can be added one by one.
@@ -150,13 +204,13 @@ impl Results {
              number is right; the worst run is shown. Memory is the largest sum of resident memory over the \
              contender's process tree, CPU the processor time of that tree; Kafka's and PostgreSQL's are in neither.\n",
         );
-        if let Some(any) = self.latencies.last() {
+        if !self.latencies.is_empty() {
             let _ = writeln!(
                 out,
                 "\n## From message to visible row\n\n{} toots/s for {} s, the first 5 s left out; from before the producer's \
                  call to the moment a second connection, which asks every few milliseconds, sees the row.\n\n{}",
-                any.rate,
-                any.seconds,
+                latency::RATE,
+                latency::LENGTH.as_secs(),
                 self.latency_table()
             );
         }

@@ -14,11 +14,14 @@ use crate::error::{Error, Result};
 use crate::job::{Control, Job, Until};
 use crate::kafka::{Cursor, Producer};
 use crate::mastodon::{Gap, Incoming, Mastodon};
+use crate::services::is_taken;
 use crate::timestamp::Timestamp;
 use crate::toot::{Change, Keywords, Message, Status, Verdict, judge};
 use end::End;
 use polars::prelude::df;
 use run::Run;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The listener: everything between the stream and the topic.
 #[derive(Clone)]
@@ -93,12 +96,32 @@ impl Ingest {
     ///
     /// # Errors
     ///
-    /// Fails if the system gives no thread.
+    /// As [`Ingest::start_until`].
     pub fn start(&self) -> Result<Job> {
+        self.start_until(Until::Stopped)
+    }
+
+    /// Listens in the background until `until`, or until the job is stopped. A second start gives the same job.
+    ///
+    /// # Errors
+    ///
+    /// Fails if another process has such a job on the same stream and topic, or the system gives no thread; failures
+    /// of the listening are told by the job.
+    pub fn start_until(&self, until: Until) -> Result<Job> {
         let this = self.clone();
-        Job::start("partie1", move |control| {
-            let report = this.listen(Until::Stopped, control)?;
-            Ok(Report::new(report.to_string()))
+        background(&self.config, move |control| this.listen(until, control))
+    }
+
+    /// The same as [`Ingest::start_until`] without anything at hand: the job connects to Mastodon and Kafka itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ingest::start_until`].
+    pub fn in_background(config: &Config, until: Until) -> Result<Job> {
+        let own = config.clone();
+        background(config, move |control| {
+            let (mastodon, producer) = (Mastodon::connect(&own)?, Producer::connect(&own)?);
+            Self::new(&own, &mastodon, &producer, Journal::default()).listen(until, control)
         })
     }
 
@@ -128,4 +151,36 @@ impl Ingest {
     pub fn consume(&self, items: impl IntoIterator<Item = Result<Incoming>>) -> Result<IngestReport> {
         Run::new(self, End::of_items(), &Control::quiet()).finish(items.into_iter())
     }
+}
+
+/// Starts the job that listens for `config`, or finds it. One process listens in the background: two would send
+/// everything twice.
+fn background(config: &Config, listen: impl FnOnce(&Control) -> Result<IngestReport> + Send + 'static) -> Result<Job> {
+    let place = [config.mastodon_url.as_deref(), config.kafka.as_deref(), Some(&config.topic)];
+    let place = place.map(Option::unwrap_or_default).join(" ");
+    Job::start_or_attach("partie1", place.clone(), || {
+        let held = alone(config, &place)?;
+        Ok(move |control: &Control| {
+            let report = listen(control);
+            drop(held);
+            report.map(|report| Report::new(report.to_string()))
+        })
+    })
+}
+
+/// The lock of who listens in the background; it goes with its process, however that ends.
+fn alone(config: &Config, place: &str) -> Result<File> {
+    let mut hash = DefaultHasher::new();
+    place.hash(&mut hash);
+    let file = config.source_state().join(format!("listening-{:016x}.lock", hash.finish()));
+    let cannot = |e: std::io::Error| Error::path(&file, &e);
+    std::fs::create_dir_all(config.source_state()).map_err(cannot)?;
+    let lock = File::options().create(true).truncate(false).write(true).open(&file).map_err(cannot)?;
+    if is_taken(lock.try_lock(), &file, "set SPAR_STATE to a folder on a local disk")? {
+        return Ok(lock);
+    }
+    let what = format!("listen to {} in the background", config.source);
+    Err(Error::cannot(what, "another program already does, for the same topic")
+        .next("stop its job, or shut down the kernel of the other notebook, then run this cell again")
+        .refused())
 }

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Streams that break again and again are told this often, however many they are.
 const LOST: Duration = Duration::from_secs(5);
+/// How often a background job keeps its counters for who asks.
+const RECORD: Duration = Duration::from_secs(1);
 /// The longest body that the errors topic keeps, in bytes.
 const BODY: usize = 16 * 1024;
 
@@ -28,6 +30,7 @@ pub(super) struct Run<'a> {
     counters: IngestReport,
     before: Deliveries,
     told: Instant,
+    recorded: Instant,
     watch: Watch,
     lost_told: Option<Instant>,
 }
@@ -48,8 +51,8 @@ impl<'a> Run<'a> {
     pub fn new(ingest: &'a Ingest, end: End, control: &'a Control) -> Self {
         let before = ingest.producer.deliveries();
         let watch = Watch::new(ingest.config.quiet);
-        let (counters, told) = (IngestReport::default(), Instant::now());
-        Self { ingest, control, end, counters, before, told, watch, lost_told: None }
+        let (counters, now) = (IngestReport::default(), Instant::now());
+        Self { ingest, control, end, counters, before, told: now, recorded: now, watch, lost_told: None }
     }
 
     /// Takes the items until the end is reached, then waits for Kafka.
@@ -58,7 +61,7 @@ impl<'a> Run<'a> {
         // One flush, whole, also after a failure: what was read is not lost by it.
         let away = self.ingest.config.away;
         let flushed = self.flush(if outcome.is_ok() { away } else { FAREWELL.min(away) });
-        self.count_deliveries();
+        self.record();
         let taken = outcome.and(flushed).and_then(|()| self.ingest.producer.nothing_left());
         taken.map_err(|e| self.ingest.producer.set_aside(e))?;
         if self.end.is_exhausted() {
@@ -102,6 +105,9 @@ impl<'a> Run<'a> {
             if idle && self.watch.look() {
                 self.counters.silences += 1;
                 self.tell_quiet();
+            }
+            if self.recorded.elapsed() >= RECORD {
+                self.record();
             }
             if self.ingest.journal.due(&mut self.told) {
                 self.count_deliveries();
@@ -280,6 +286,23 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps how the counters stand, for the reader of a background job.
+    fn record(&mut self) {
+        self.count_deliveries();
+        self.recorded = Instant::now();
+        let c = &self.counters;
+        let values = [
+            ("reçus", c.received),
+            ("gardés", c.kept),
+            ("édités", c.edited),
+            ("supprimés", c.deleted),
+            ("erreurs", c.errors),
+            ("envoyés", c.sent),
+            ("acquittés", c.acknowledged),
+        ];
+        self.control.record(&values.map(|(name, n)| (name, i64::try_from(n).unwrap_or(i64::MAX))));
     }
 
     fn count_deliveries(&mut self) {

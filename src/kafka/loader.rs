@@ -77,7 +77,8 @@ impl Loader {
         client.set("bootstrap.servers", config.kafka()?).set("client.id", "spar-loader");
         let cannot = |e: KafkaError| Error::cannot("prepare a loader", e);
         let admin = client.create().map_err(cannot)?;
-        client.set("enable.idempotence", "true").set("linger.ms", "20").set("compression.type", "lz4");
+        // A record that comes alone goes at once; when many come they fill batches all the same, while others are sent.
+        client.set("enable.idempotence", "true").set("linger.ms", "1").set("compression.type", "lz4");
         // The broker alone says what is too large.
         client.set("message.max.bytes", "100000000");
         let refusals = Refusals::default();

@@ -66,7 +66,8 @@ impl Pipeline {
         self.run_with(&Control::printing(), until)
     }
 
-    /// Starts the same run in the background, until it is stopped.
+    /// Starts the same run in the background, until it is stopped. A second start in this process gives the same job;
+    /// one in another process takes the topic over, and the first is told so.
     ///
     /// # Errors
     ///
@@ -78,7 +79,12 @@ impl Pipeline {
             hook: self.hook.clone(),
             accept_gap: self.accept_gap,
         };
-        Job::start("partie2", move |control| pipeline.run_with(control, Until::Stopped).map(|report| report.summary()))
+        let Config { kafka, topic, .. } = &self.config;
+        // Never shown: the address holds a password.
+        let place = format!("{} {topic} {}", kafka.as_deref().unwrap_or(""), self.config.database_url()?.expose());
+        Job::start_or_attach("partie2", place, || {
+            Ok(move |control: &Control| pipeline.run_with(control, Until::Stopped).map(|report| report.summary()))
+        })
     }
 
     /// The same as [`Pipeline::run`], told when to stop and where to print.

@@ -79,6 +79,14 @@ impl StreamReport {
         }
         self.books += done.books;
         self.batches += 1;
+        control.record(&[
+            ("batch", done.batch_id),
+            ("messages", done.books.read as i64),
+            ("toots", (done.books.on_time + done.books.late) as i64),
+            ("en retard", done.books.late as i64),
+            ("messages en tout", self.books.read as i64),
+            ("écriture (ms)", (done.phases.total * 1000.0).round() as i64),
+        ]);
         self.retries += u64::from(done.retries);
         self.reading += reading;
         self.writing.rows += done.phases.rows;

@@ -4,6 +4,7 @@ use super::connect::{self, statement_failed};
 use super::ledger::{self, Advance, Epochs, PIPELINE, Position, Truth};
 use super::retry::Patience;
 use super::run::{Run, Statements};
+use super::step::{Fault, Hook, Step};
 use super::{aggregates, rows, windows};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -12,7 +13,6 @@ use crate::runtime::block_on;
 use crate::stream::{Batch, Books, ChangeKind, Delta, Rules, closing, merge};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -27,37 +27,6 @@ const ONE_BY_ONE: &str = "SELECT pg_advisory_xact_lock(hashtextextended('idle ' 
 
 const HISTORY: &str = "SELECT EXISTS (SELECT FROM history_toots h
     WHERE NOT EXISTS (SELECT FROM filtered_toots f WHERE f.toot_id = h.toot_id))";
-
-/// A point between two steps of a batch, where a test may strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The batch was read; its transaction has not begun.
-    Read,
-    /// The ledger has moved inside the transaction.
-    Moved,
-    /// The toots are written.
-    Stored,
-    /// Windows and averages are written.
-    Aggregated,
-    /// Everything is written; COMMIT is next.
-    Written,
-    /// COMMIT has succeeded; nobody was told yet.
-    Committed,
-}
-
-/// What a test does to the run at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing.
-    None,
-    /// The run ends there, as if the process had died.
-    Crash,
-    /// The connection to PostgreSQL breaks there.
-    Cut,
-}
-
-/// Called at every step; see [`Fault`].
-pub type Hook = Arc<dyn Fn(Step) -> Fault + Send + Sync>;
 
 /// Where the time of a batch went, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -2,7 +2,7 @@
 
 usage: render.py FOLDER
 
-Pages are self-contained: nothing is fetched when they are opened.
+It has the settings that any Jupyter program has here, so its pages are those that JupyterLab exports.
 """
 
 import json
@@ -11,30 +11,7 @@ import sys
 
 import nbformat
 from nbconvert import HTMLExporter
-from traitlets.config import Config
-
-
-# Charts as wide as the page at most, on screen and on paper; one chart is never cut by a page's end. Where the
-# reader's screen is dark, page and charts both are; paper is white.
-STYLE = """<style>
-:root { color-scheme: light dark; }
-.jp-RenderedSVG img, .jp-RenderedImage img { max-width: 100%%; height: auto; }
-@media print { :root { color-scheme: light; } .jp-OutputArea-output { break-inside: avoid; } }
-@media screen and (prefers-color-scheme: dark) {
-%s
-}
-</style>
-</head>"""
-
-
-def dark_theme(exporter):
-    """JupyterLab's dark colours, as the template brings them; none where it does not."""
-    for folder in exporter.template_paths:
-        theme = os.path.join(folder, "static", "theme-dark.css")
-        if os.path.exists(theme):
-            with open(theme, encoding="utf-8") as css:
-                return css.read()
-    return ""
+from nbconvert.nbconvertapp import NbConvertApp
 
 
 def write(target, page):
@@ -51,25 +28,18 @@ def write(target, page):
 
 
 def main(folder):
-    settings = Config()
-    settings.HTMLExporter.template_name = "lab"
-    settings.HTMLExporter.embed_images = True
-    settings.HTMLExporter.mathjax_url = ""
-    settings.HTMLExporter.require_js_url = ""
-    settings.HTMLExporter.jquery_url = ""
-    settings.HTMLExporter.mermaid_js_url = ""
-    settings.HTMLExporter.widget_renderer_url = ""
-    exporter = HTMLExporter(config=settings)
-    style = STYLE % dark_theme(exporter)
+    settings = NbConvertApp()
+    settings.load_config_file()
+    exporter = HTMLExporter(config=settings.config)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         source = line.rstrip("\n")
         name = os.path.splitext(os.path.basename(source))[0]
         try:
             notebook = nbformat.read(source, as_version=4)
-            page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
+            resources = {"metadata": {"name": name}, "index": "index.html"}
+            page, _ = exporter.from_notebook_node(notebook, resources)
             target = os.path.join(folder, name + ".html")
-            page = page.replace("</head>", style, 1)
             write(target, page)
             print(json.dumps({"page": target}), flush=True)
         except Exception as cause:  # one bad page must not cost the others

@@ -4,12 +4,12 @@
 //! starts again where its tools can resume.
 
 mod bound;
-mod checkers;
-mod clients;
-mod evcxr;
-mod kafka;
+pub(crate) mod evcxr;
+mod extras;
+pub(crate) mod kafka;
 mod kernel;
 mod packages;
+pub(crate) mod page;
 mod python;
 mod reason;
 mod step;
@@ -37,6 +37,8 @@ pub struct Tools {
     pub clients: PathBuf,
     /// The folder of the programs that check files for the tests.
     pub checkers: PathBuf,
+    /// The Python that drives a browser, for its test.
+    pub browser: PathBuf,
 }
 
 impl Tools {
@@ -46,8 +48,9 @@ impl Tools {
             python: python::program(&config.tools),
             evcxr: evcxr::program(&config.tools),
             kafka: kafka::folder(&config.tools),
-            clients: clients::program(&config.tools),
-            checkers: checkers::programs(&config.tools),
+            clients: extras::CLIENTS.python(&config.tools),
+            checkers: extras::CHECKERS.programs(&config.tools),
+            browser: extras::BROWSER.python(&config.tools),
         }
     }
 }
@@ -69,7 +72,16 @@ pub fn ensure(config: &Config) -> Result<Tools> {
 ///
 /// Fails as [`ensure`] does.
 pub fn ensure_for_tests(config: &Config) -> Result<Tools> {
-    install(config, &[&clients::Clients, &checkers::Checkers])
+    install(config, &[&extras::CLIENTS, &extras::CHECKERS])
+}
+
+/// The same and, beside it, what drives a browser; the browser itself is the machine's.
+///
+/// # Errors
+///
+/// Fails as [`ensure`] does.
+pub fn ensure_for_browser(config: &Config) -> Result<Tools> {
+    install(config, &[&extras::BROWSER])
 }
 
 fn install(config: &Config, more: &[&dyn Step]) -> Result<Tools> {

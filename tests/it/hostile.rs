@@ -94,7 +94,9 @@ fn an_error_that_repeats_a_payload_is_one_plain_sentence() {
         })
         .unwrap();
         support::eventually("the job ends", Duration::from_secs(10), || !job.is_running());
-        report_is_inert(&job.status(), &what);
+        report_is_inert(&Report::new(job.status().text()), &what);
+        report_is_inert(&Report::new(job.status().to_string()), &what);
+        assert_inert(&job.status().to_html(), &what);
         report_is_inert(&job.stop().unwrap(), &what);
     }
     println!("{} payloads × 5 errors and a job", payloads.len());
@@ -174,11 +176,15 @@ fn a_payload_in_every_field_of_a_status_is_only_text_in_every_table_and_chart() 
     println!("{} payloads × 14 fields of a status, in 17 tables and {} tags on charts", payloads.len(), tags.height());
 }
 
-/// Asserts that a drawing holds nothing but shapes and texts.
+/// Asserts that a drawing holds nothing but shapes, texts and our own rules for the dark.
 #[track_caller]
 fn drawing_is_inert(figure: &spar::Figure) {
+    let (before, rules) = figure.svg().split_once("<style>").unwrap();
+    let (rules, after) = rules.split_once("</style>").unwrap();
+    assert!(rules.starts_with("@media (prefers-color-scheme:dark)") && !rules.contains("url"), "{rules}");
+    assert!(!before.contains("<style") && !after.contains("<style"), "a second <style> came out");
     for (name, attributes) in elements(figure.svg()) {
-        let known = ["svg", "title", "text", "rect", "polyline", "circle"];
+        let known = ["svg", "title", "style", "text", "rect", "polyline", "circle"];
         assert!(known.contains(&name.as_str()), "<{name}> came out");
         for (attribute, _) in attributes {
             assert!(!attribute.starts_with("on") && !attribute.contains("href"), "<{name} {attribute}=…> came out");

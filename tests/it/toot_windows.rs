@@ -7,6 +7,7 @@ use crate::support::{eventually, fresh_database};
 use crate::worker::Worker;
 use crate::workers;
 use spar::job::Control;
+use spar::pipeline::StreamStatus;
 
 use spar::{Config, Pipeline, Store, Until};
 use std::time::Duration;
@@ -252,6 +253,8 @@ fn tables_keep_the_settings_that_they_were_made_with() {
     assert_eq!((report.books.on_time, report.books.other_language), (2, 0));
     let engine = Pipeline::quiet(&desk.config).unwrap().to_string();
     assert!(engine.contains("langues en, fr") && engine.contains("retard admis 60 s"), "{engine}");
+    let status = StreamStatus::read(&desk.config).unwrap().to_string();
+    assert!(status.contains("2024-10-10T11:16:26Z"), "the watermark is a minute behind: {status}");
     // Who sets something else is refused, at any step, and changes nothing.
     let given = |setting: &'static str| Config { given: [setting].into(), ..desk.config.clone() };
     for (config, setting, theirs) in [

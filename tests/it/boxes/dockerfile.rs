@@ -46,7 +46,7 @@ fn the_image_gets_the_prerequisites_that_the_launcher_names() {
     for package in &installed {
         assert!(launcher.contains(package), "./spar does not name {package}");
     }
-    assert_eq!(installed, ["gcc", "libc6-dev", "make"].into());
+    assert_eq!(installed, ["gcc", "g++", "libc6-dev", "make"].into());
 }
 
 #[test]

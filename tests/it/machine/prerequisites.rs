@@ -27,7 +27,7 @@ impl Machine {
     /// With everything that the project asks for.
     fn complete() -> Self {
         let machine = Self::bare();
-        for program in ["python3", "cc", "make"] {
+        for program in ["python3", "cc", "c++", "make"] {
             machine.link(program);
         }
         machine.script("cargo", "exit 97").script("rustc", "echo 'rustc 1.95.0 (0000000 2026-01-01)'");
@@ -88,16 +88,19 @@ fn real(program: &str) -> PathBuf {
 
 #[test]
 fn an_empty_machine_is_told_all_that_it_lacks_with_the_lines_of_its_system() {
-    let things = ["Rust 1.95 or newer\n", "Python 3.10 or newer, with venv\n", "a C compiler\n", "make\n"];
+    let things =
+        ["Rust 1.95 or newer\n", "Python 3.10 or newer, with venv\n", "a C compiler\n", "a C++ compiler\n", "make\n"];
     let debian = [
         "sudo apt-get install python3 python3-venv",
         "sudo apt-get install gcc libc6-dev",
+        "sudo apt-get install g++",
         "sudo apt-get install make",
         "sudo apt-get install rustup && rustup default stable",
     ];
     let fedora = [
         "sudo dnf install python3",
         "sudo dnf install gcc glibc-devel",
+        "sudo dnf install gcc-c++",
         "sudo dnf install make",
         "sudo dnf install rustup && rustup-init -y",
     ];
@@ -126,8 +129,9 @@ type Break = fn(&Machine);
 
 #[test]
 fn each_missing_or_old_thing_is_named_alone() {
-    let cases: [(&str, Break, &str); 8] = [
+    let cases: [(&str, Break, &str); 9] = [
         ("no C compiler", |m| _ = m.without("cc"), "\n  a C compiler\n"),
+        ("no C++ compiler", |m| _ = m.without("c++"), "\n  a C++ compiler\n"),
         ("no make", |m| _ = m.without("make"), "\n  make\n"),
         ("no cargo", |m| _ = m.without("cargo"), "\n  Rust 1.95 or newer\n"),
         ("old Rust", |m| _ = m.script("rustc", "echo 'rustc 1.94.1 (0000000 2026-01-01)'"), "(this is 1.94.1)"),
