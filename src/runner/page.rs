@@ -108,11 +108,12 @@ fn index(config: &Config, ran: &[Ran], out: &Path) -> String {
                 Some(f) => format!("arrêté à la cellule {} : {}", f.cell, f.message.lines().next().unwrap_or_default()),
             };
             format!(
-                "<tr><td><a href=\"{0}.html\">{0}</a></td><td>{1}</td><td class=n>{2}</td><td class=n>{3:.1}&nbsp;s</td></tr>\n",
+                "<tr><td><a href=\"{0}.html{4}\">{0}</a></td><td>{1}</td><td class=n>{2}</td><td class=n>{3:.1}&nbsp;s</td></tr>\n",
                 escape_html(&r.notebook),
                 escape_html(&neutralise(&state)),
                 r.cells,
-                r.seconds
+                r.seconds,
+                if r.failure.is_some() { "#failed" } else { "" },
             )
         })
         .chain(earlier(ran, out))

@@ -7,6 +7,7 @@ Pages are self-contained: nothing is fetched when they are opened.
 
 import json
 import os
+import re
 import sys
 
 import nbformat
@@ -18,6 +19,7 @@ from traitlets.config import Config
 # reader's screen is dark, page and charts both are; paper is white.
 STYLE = """<style>
 :root { color-scheme: light dark; }
+.spar-failed { margin: 0; padding: 0.6em 1em; color: var(--jp-content-font-color1); background: var(--jp-rendermime-error-background); }
 .jp-RenderedSVG img, .jp-RenderedImage img { max-width: 100%%; height: auto; }
 @media print { :root { color-scheme: light; } .jp-OutputArea-output { break-inside: avoid; } }
 @media screen and (prefers-color-scheme: dark) {
@@ -35,6 +37,24 @@ def dark_theme(exporter):
             with open(theme, encoding="utf-8") as css:
                 return css.read()
     return ""
+
+
+def failed_cell(notebook):
+    """Number and id of the first code cell that complained; the run ended there."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(cells, 1):
+        if any(o.output_type == "error" or o.get("name") == "stderr" for o in cell.outputs):
+            return number, cell.get("id", "")
+    return None
+
+
+def pointing_at(page, failed):
+    """The page with a line on top that leads to the cell that failed."""
+    number, name = failed
+    line = f'<p class="spar-failed">Arrêté à la cellule {number} : <a href="#failed">la voir</a>.</p>'
+    page = re.sub(r"(<body[^>]*>)", lambda body: body[1] + line, page, count=1)
+    cell = rf'(<div[^>]*\bid="cell-id={re.escape(name)}")'
+    return re.sub(cell, lambda div: '<a id="failed"></a>' + div[1], page, count=1)
 
 
 def write(target, page):
@@ -70,6 +90,8 @@ def main(folder):
             page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
             target = os.path.join(folder, name + ".html")
             page = page.replace("</head>", style, 1)
+            failed = failed_cell(notebook)
+            page = pointing_at(page, failed) if failed else page
             write(target, page)
             print(json.dumps({"page": target}), flush=True)
         except Exception as cause:  # one bad page must not cost the others
