@@ -176,6 +176,7 @@ fn run(arguments: &RunArguments) -> Result<ExitCode> {
             folder,
             out: out.clone(),
             cell_limit: Duration::from_secs(arguments.cell_limit),
+            with_services: arguments.from.is_none(),
             environment: scratch.environment(),
         },
     )?;

@@ -9,7 +9,7 @@ mod payloads;
 #[path = "notebooks/promises.rs"]
 mod promises;
 
-use payloads::{assert_inert, assert_plain, elements, hostile};
+use payloads::{assert_inert, assert_plain, assert_whole_in_itself, elements, hostile};
 use serde_json::{Value, json};
 use spar::config::Credentials;
 use spar::mastodon::LocalControl;
@@ -126,7 +126,8 @@ fn fails(name: &str, message: &str, arguments: &[&str]) {
     let page = world.page(name);
     assert!(page.contains("before"), "the page shows the cells that ran");
     assert!(!world.out().join("passes.html").exists(), "no notebook starts after a failure");
-    assert!(fs::read_to_string(world.out().join("index.html")).unwrap().contains(name));
+    let link = format!("href=\"{name}.html#cellule-2\"");
+    assert!(world.page("index").contains(&link) && page.contains("id=\"cellule-2\""), "the index leads to the cell");
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn a_panic_fails_the_run() {
 }
 
 #[test]
-fn a_panic_is_told_in_one_line_and_the_page_leads_to_its_cell() {
+fn a_panic_is_told_in_one_line_and_the_index_leads_to_its_cell() {
     let world = World::new();
     let output = world.run_small(&["panics_in_words"]);
     let said = told(&output);
@@ -205,10 +206,9 @@ fn a_panic_is_told_in_one_line_and_the_page_leads_to_its_cell() {
     for told in [&said, &world.page("panics_in_words")] {
         assert!(told.contains("a fourth word") && !told.contains("backtrace") && !told.contains("run_loop"), "{told}");
     }
-    let page = world.page("panics_in_words");
-    assert!(page.contains("href=\"#failed\"") && page.contains("Arrêté à la cellule 3"));
-    assert!(page.contains("<a id=\"failed\"></a><div"), "the failing cell has the mark");
-    assert!(fs::read_to_string(world.out().join("index.html")).unwrap().contains("panics_in_words.html#failed"));
+    let index = fs::read_to_string(world.out().join("index.html")).unwrap();
+    assert!(index.contains("panics_in_words.html#cellule-3"), "{index}");
+    assert!(world.page("panics_in_words").contains("id=\"cellule-3\""), "the link finds the cell");
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn shown(texts: &[String]) -> (String, String) {
     let last = text(&cells.last().unwrap()["outputs"][0]["text"]);
     assert!(last.starts_with("cannot answer the query") && last.trim_end().lines().count() == 1, "{last}");
     assert!(seen >= 10, "only {seen} things were shown");
-    (world.page("hostile"), fs::read_to_string(world.out().join("index.html")).unwrap())
+    (world.page("hostile"), world.page("index"))
 }
 
 #[test]
@@ -362,6 +362,28 @@ fn a_refused_token_ends_partie1_with_one_sentence_and_exit_code_1() {
     println!("{}", said.lines().filter(|line| line.contains("token")).collect::<Vec<_>>().join("\n"));
 }
 
+/// Asserts that the index leads to the seven pages and tells versions, rows and where the toots come from.
+fn index_is_right(world: &World) {
+    let index = world.page("index");
+    assert_whole_in_itself(&index, "the index");
+    let links = elements(&index).into_iter().filter(|(name, _)| name == "a").flat_map(|(_, attributes)| attributes);
+    let links: Vec<_> = links.map(|(_, value)| value).collect();
+    assert_eq!(links, spar::runner::NOTEBOOKS.map(|name| format!("{name}.html")));
+    let rows = world.number("SELECT count(*) FROM filtered_toots");
+    for told in [
+        "Partie 5 – Visualisations".to_owned(),
+        format!("<code>filtered_toots</code> <span>{rows}</span>"),
+        format!("<li>spar {}</li>", env!("CARGO_PKG_VERSION")),
+        "<li>rustc 1.".into(),
+        "<li>evcxr 0.22.0</li>".into(),
+        "<li>Kafka 4.4.0</li>".into(),
+        "<li>PostgreSQL 18".into(),
+        "générés".into(),
+    ] {
+        assert!(index.contains(&told), "{told:?} is not in {index}");
+    }
+}
+
 /// Asserts that the tables hold what the generator expects of everything that it sent, and agree with each other.
 fn tables_are_right(world: &World) {
     let expected = world.expected();
@@ -425,7 +447,9 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
     passes(&world, &[]);
     tables_are_right(&world);
     for name in spar::runner::NOTEBOOKS {
-        world.page(name);
+        let page = world.page(name);
+        assert_whole_in_itself(&page, name);
+        assert!(page.len() < 1_500_000 && page.contains("aria-label=\"Sommaire\""), "{name}: {} bytes", page.len());
         for cell in world.executed(name) {
             assert_eq!(failure(Ended::Complete, &cell["outputs"]), None, "{name}");
             assert!(cell["execution_count"].is_u64(), "{name}: a cell did not run");
@@ -443,6 +467,7 @@ fn the_seven_notebooks_give_what_the_generator_expects_once_twice_and_after_a_ki
         4,
         "partie5 shows four charts"
     );
+    index_is_right(&world);
     // The generator sends one tag that the table of averages does not hold; the chart counts it, and says so.
     assert!(world.page("partie5").contains("1 hashtag de plus de 255 caractères est compté ici"));
     let scored = world.number("SELECT count(*) FROM toots_sentiments");

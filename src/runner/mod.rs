@@ -2,6 +2,7 @@
 
 mod child;
 mod driver;
+mod index;
 mod judge;
 mod page;
 mod plan;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::setup::{Kernel, Tools};
 use driver::{Driver, Event};
+use index::Facts;
 use page::Pages;
 use progress::Progress;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,8 @@ pub struct Run {
     pub out: PathBuf,
     /// A cell that takes longer is stopped and counts as failed.
     pub cell_limit: Duration,
+    /// The notebooks work on the services of the configuration: the index tells what they left there.
+    pub with_services: bool,
     /// What the kernel finds in its environment beside ours.
     pub environment: Vec<(String, String)>,
 }
@@ -96,6 +100,7 @@ pub fn run(config: &Config, tools: &Tools, kernel: &Kernel, run: &Run) -> Result
             return Err(Error::cannot(format!("run {}", source.display()), "no such file").invalid());
         }
     }
+    let started = Instant::now();
     clear(&run.out, &run.notebooks)?;
     let mut pages = Pages::start(tools, kernel, &run.out)?;
     let progress = Progress::new();
@@ -122,7 +127,12 @@ pub fn run(config: &Config, tools: &Tools, kernel: &Kernel, run: &Run) -> Result
             break;
         }
     }
-    let index = pages.finish(config, &ran)?;
+    let mut facts = Facts::gather(config, run.with_services);
+    pages.finish()?;
+    facts.duration = started.elapsed();
+    let index = run.out.join("index.html");
+    std::fs::write(&index, index::html(config, &ran, &facts, &run.out))
+        .map_err(|e| Error::cannot(format!("write {}", index.display()), e).next(page::ROOM))?;
     Ok(Outcome { ran, index })
 }
 

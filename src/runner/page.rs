@@ -1,11 +1,7 @@
-//! The pages a reader gets: one per notebook by nbconvert, and an index.
+//! The pages a reader gets, by nbconvert.
 
-use super::Ran;
-use crate::config::Config;
-use crate::display::{escape_html, neutralise};
 use crate::error::{Error, Result};
 use crate::setup::{Kernel, Tools};
-use crate::timestamp::Timestamp;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -54,8 +50,8 @@ impl Pages {
         }
     }
 
-    /// Waits for all pages and writes the index.
-    pub(super) fn finish(mut self, config: &Config, ran: &[Ran]) -> Result<PathBuf> {
+    /// Waits for all pages.
+    pub(super) fn finish(mut self) -> Result<()> {
         self.to = None;
         let (mut pages, mut errors) = (0, Vec::new());
         for line in (&mut self.from).lines() {
@@ -72,10 +68,7 @@ impl Pages {
             let what = format!("render {} of {} pages into {}", self.asked - pages, self.asked, self.out.display());
             return Err(Error::cannot(what, why).next(ROOM));
         }
-        let file = self.out.join("index.html");
-        std::fs::write(&file, index(config, ran, &self.out))
-            .map_err(|e| Error::cannot(format!("write {}", file.display()), e).next(ROOM))?;
-        Ok(file)
+        Ok(())
     }
 }
 
@@ -86,55 +79,3 @@ impl Drop for Pages {
         let _ = self.child.wait();
     }
 }
-
-/// Rows for the pages of earlier runs that still lie beside this one's.
-fn earlier(ran: &[Ran], out: &Path) -> impl Iterator<Item = String> {
-    super::NOTEBOOKS
-        .into_iter()
-        .filter(|name| ran.iter().all(|r| r.notebook != *name) && out.join(format!("{name}.html")).is_file())
-        .map(|name| {
-            format!(
-                "<tr><td><a href=\"{name}.html\">{name}</a></td><td>exécuté auparavant</td><td></td><td></td></tr>\n"
-            )
-        })
-}
-
-fn index(config: &Config, ran: &[Ran], out: &Path) -> String {
-    let rows: String = ran
-        .iter()
-        .map(|r| {
-            let state = match &r.failure {
-                None => "exécuté".to_owned(),
-                Some(f) => format!("arrêté à la cellule {} : {}", f.cell, f.message.lines().next().unwrap_or_default()),
-            };
-            format!(
-                "<tr><td><a href=\"{0}.html{4}\">{0}</a></td><td>{1}</td><td class=n>{2}</td><td class=n>{3:.1}&nbsp;s</td></tr>\n",
-                escape_html(&r.notebook),
-                escape_html(&neutralise(&state)),
-                r.cells,
-                r.seconds,
-                if r.failure.is_some() { "#failed" } else { "" },
-            )
-        })
-        .chain(earlier(ran, out))
-        .collect();
-    let origin = if config.is_local() {
-        "Les toots sont générés par le serveur Mastodon local du projet.".to_owned()
-    } else {
-        format!("Les toots viennent de {}.", escape_html(&config.source))
-    };
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>spar : les notebooks exécutés</title>\n<style>{STYLE}</style></head>\n<body><h1>spar</h1>\n\
-         <p>Des toots publics, de Mastodon à PostgreSQL : les notebooks exécutés, dans l’ordre.</p>\n<p>{origin}</p>\n\
-         <table><thead><tr><th>Notebook</th><th>État</th><th class=n>Cellules</th><th class=n>Durée</th></tr></thead><tbody>\n{rows}</tbody></table>\n\
-         <p class=foot>spar {} · {}</p></body></html>\n",
-        env!("CARGO_PKG_VERSION"),
-        Timestamp::from_millis(Timestamp::now().as_millis() / 1000 * 1000),
-    )
-}
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;\
-color:#222;background:#fff}table{border-collapse:collapse;width:100%}th,td{padding:.4rem .8rem;text-align:left;\
-border-bottom:1px solid #ccc}.n{text-align:right}.foot{color:#666;font-size:.85rem}a{color:#1f5fa8}\
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}a{color:#8ab8f0}}";

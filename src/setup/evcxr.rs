@@ -5,7 +5,8 @@ use super::step::{Step, Work};
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
-const VERSION: &str = "0.22.0";
+/// What is built.
+pub(crate) const VERSION: &str = "0.22.0";
 
 fn root(tools: &Path) -> PathBuf {
     tools.join(format!("evcxr-{VERSION}"))

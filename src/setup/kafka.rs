@@ -7,6 +7,8 @@ use crate::config::Config;
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
+/// What is fetched, as the list of jars has it too.
+pub(crate) const VERSION: &str = "4.4.0";
 const ENDPOINT: &str = "org.apache.kafka:kafka_2.13:4.4.0+org.slf4j:slf4j-simple:1.7.36";
 const FETCH: &str = "import sys, jgo; jgo.build(sys.argv[1], cache_dir=sys.argv[2])";
 

@@ -21,7 +21,7 @@ pub struct Kernel {
 
 impl Kernel {
     /// Writes kernelspec and configuration below `.spar/kernel` of the project, for the library that this very
-    /// program was built with.
+    /// program was built with, and how pages look.
     ///
     /// # Errors
     ///
@@ -47,6 +47,9 @@ impl Kernel {
             },
         });
         write(&folder.join("share/kernels/rust/kernel.json"), &format!("{spec:#}\n"))?;
+        for (file, text) in super::page::FILES {
+            write(&folder.join(file), text)?;
+        }
         write(&folder.join("config/custom/custom.css"), STYLE)?;
         write(&folder.join("config/labconfig/default_setting_overrides.json"), SETTINGS)?;
         Ok(Self { folder, _library: held })

@@ -4,11 +4,12 @@
 //! starts again where its tools can resume.
 
 mod bound;
-mod evcxr;
+pub(crate) mod evcxr;
 mod extras;
-mod kafka;
+pub(crate) mod kafka;
 mod kernel;
 mod packages;
+pub(crate) mod page;
 mod python;
 mod reason;
 mod step;

@@ -33,6 +33,7 @@ mod model;
 mod namespaces;
 mod network;
 mod oauth;
+mod page;
 mod partie2;
 mod payloads;
 mod place;

@@ -169,6 +169,31 @@ pub fn assert_inert(html: &str, what: &str) {
     assert_plain(html, what);
 }
 
+/// Asserts that a browser which opens `page` runs nothing of it and fetches nothing: links are all that leads away.
+#[track_caller]
+pub fn assert_whole_in_itself(page: &str, what: &str) {
+    const LOADING: [&str; 8] = ["src", "srcset", "poster", "data", "background", "action", "formaction", "xlink:href"];
+    let (mut policy, mut language) = (String::new(), String::new());
+    for (name, attributes) in elements(page) {
+        assert!(!["script", "link", "iframe", "object", "embed", "base"].contains(&name.as_str()), "{what}: <{name}>");
+        for (attribute, value) in &attributes {
+            assert!(!attribute.starts_with("on"), "{what}: <{name} {attribute}=…>");
+            let loads = LOADING.contains(&attribute.as_str());
+            assert!(!loads || value.starts_with("data:"), "{what}: <{name} {attribute}={value:.60?}>");
+            match (name.as_str(), attribute.as_str()) {
+                ("html", "lang") => language.clone_from(value),
+                ("meta", "content") if value.contains("default-src") => policy.clone_from(value),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(language, "fr", "{what}");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("http"), "{what}: {policy}");
+    for style in page.split("<style").skip(1).filter_map(|rest| rest.split("</style>").next()) {
+        assert!(!style.contains("url(") && !style.contains("@import"), "{what}: a style that fetches");
+    }
+}
+
 /// Asserts that neither the kernel nor a terminal takes `text` for a command, and that it reads in one direction.
 #[track_caller]
 pub fn assert_plain(text: &str, what: &str) {

@@ -1,0 +1,90 @@
+"""How a notebook becomes a page: read by JupyterLab's "Save and Export Notebook As", by nbconvert and by `spar run`.
+
+The set-up writes this file and the template `spar` anew each time; changes belong into the project's sources.
+"""
+
+import re
+
+c = get_config()  # noqa: F821
+
+# U+202F, the narrow space that never breaks a line.
+NARROW = "\u202f"
+
+RULES = [
+    (re.compile(r"[ \u00a0]+([;:!?%»])"), NARROW + r"\1"),
+    (re.compile(r"«[ \u00a0]+"), "«" + NARROW),
+    # Thousands: 1 600 000.
+    (re.compile(r"(?<=\d) (?=\d{3}(?!\d))"), NARROW),
+    (re.compile(r"(?<=\w)'(?=\w)"), "’"),
+]
+
+# What is not prose: code, and what cells show.
+VERBATIM = ["code", "pre", "kbd", "samp", "script", "style", "textarea"]
+
+
+def french(text):
+    """Typography that a keyboard does not have: narrow spaces before ; : ! ? and inside « », curved apostrophes."""
+    for pattern, put in RULES:
+        text = pattern.sub(put, text)
+    return text
+
+
+def frame(soup, table):
+    """A table wider than the page scrolls in a box of its own, which a keyboard must reach; values stay on a line."""
+    own = table.parent.name == "div" and "overflow" in table.parent.get("style", "")
+    box = table.parent if own else table.wrap(soup.new_tag("div"))
+    box.attrs.update({"tabindex": "0", "role": "group", "aria-label": "Tableau"})
+    row = table.find("tr")
+    columns = len(row.find_all(["th", "td"], recursive=False)) if row else 0
+    box["class"] = ["table"] + ["wide"] * (columns > 6) + ["very-wide"] * (columns > 10)
+    for cell in table.find_all(["th", "td"]):
+        cell["class"] = [*cell.get("class", []), "short" if len(cell.get_text()) <= 30 else "long"]
+
+
+def dress(html, name):
+    """The cells' HTML as a page: its title, its table of contents, and the HTML with French typography."""
+    from bs4 import BeautifulSoup, NavigableString
+
+    soup = BeautifulSoup(str(html), "html.parser")
+    for text in [text for prose in soup.select(".jp-MarkdownOutput") for text in prose.find_all(string=True)]:
+        # Comments and the like are strings of another kind.
+        if type(text) is NavigableString and not text.find_parent(VERBATIM):
+            text.replace_with(french(text))
+    for number, cell in enumerate(soup.select(".jp-CodeCell"), 1):
+        cell["id"] = f"cellule-{number}"
+        prompt = soup.new_tag("span", attrs={"class": "prompt", "aria-hidden": "true"}, string=f"[{number}]")
+        cell.insert(0, prompt)
+    for code in soup.find_all("code"):
+        code["translate"] = "no"
+    for table in soup.select(".jp-OutputArea-output table"):
+        frame(soup, table)
+    for block in soup.select(".jp-RenderedHTML > pre"):
+        block["tabindex"] = "0"
+
+    title, contents, taken = None, [], set()
+    for heading in soup.select(".jp-MarkdownOutput :is(h1, h2, h3)"):
+        text = heading.get_text()
+        # As JupyterLab names its anchors, so that a link from one cell to another works on both sides.
+        anchor = base = text.replace(" ", "-")
+        while anchor in taken:
+            anchor = f"{base}-{len(taken)}"
+        taken.add(anchor)
+        heading["id"] = anchor
+        if heading.name == "h1" and title is None:
+            title = text
+        else:
+            contents.append({"level": int(heading.name[1]), "id": anchor, "text": text})
+    html = str(soup)
+    if title is None:
+        title = name
+        html = f"{soup.new_tag('h1', string=name)}{html}"
+    return {"title": title, "contents": contents, "html": html}
+
+
+c.HTMLExporter.template_name = "spar"
+c.HTMLExporter.language_code = "fr"
+c.HTMLExporter.embed_images = True
+c.HTMLExporter.exclude_anchor_links = True
+c.HTMLExporter.filters = {"dress": dress}
+# Slides take their settings from pages.
+c.SlidesExporter.template_name = "reveal"
