@@ -31,7 +31,7 @@ const PLAIN: Peer = Peer {
     package: "confluent-kafka",
     requirements: include_str!("requirements/plain.txt"),
     jars: false,
-    newest: None,
+    pythons: 10..=99,
 };
 
 const SPARK: Peer = Peer {
@@ -39,7 +39,7 @@ const SPARK: Peer = Peer {
     package: "pyspark",
     requirements: include_str!("requirements/spark.txt"),
     jars: true,
-    newest: None,
+    pythons: 10..=99,
 };
 
 const PATHWAY: Peer = Peer {
@@ -47,7 +47,7 @@ const PATHWAY: Peer = Peer {
     package: "pathway",
     requirements: include_str!("requirements/pathway.txt"),
     jars: false,
-    newest: None,
+    pythons: 11..=99,
 };
 
 const BYTEWAX: Peer = Peer {
@@ -55,7 +55,7 @@ const BYTEWAX: Peer = Peer {
     package: "bytewax",
     requirements: include_str!("requirements/bytewax.txt"),
     jars: false,
-    newest: Some(12),
+    pythons: 11..=12,
 };
 
 const QUIX: Peer = Peer {
@@ -63,7 +63,7 @@ const QUIX: Peer = Peer {
     package: "quixstreams",
     requirements: include_str!("requirements/quix.txt"),
     jars: false,
-    newest: None,
+    pythons: 11..=99,
 };
 
 /// All of them, in the order of the table.

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use spar::Config;
 use std::fs::{self, File};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,8 +15,8 @@ pub struct Peer {
     pub requirements: &'static str,
     /// Spark's connector to Kafka and the driver of PostgreSQL.
     pub jars: bool,
-    /// The newest Python that it has packages for.
-    pub newest: Option<u32>,
+    /// The Pythons, 3.x, that all of its packages are there for.
+    pub pythons: RangeInclusive<u32>,
 }
 
 const JARS: &str = include_str!("requirements/spark-jars.txt");
@@ -63,13 +64,11 @@ impl Peer {
     /// `SPAR_PEERS_PYTHON`, else the first of PATH that will do.
     fn python(&self) -> Result<String, String> {
         let named = ["SPAR_PEERS_PYTHON", "SPAR_PYTHON"].into_iter().filter_map(|key| std::env::var(key).ok());
-        let on_path = ["python3", "python3.12", "python3.11", "python3.10"].map(str::to_owned);
-        let fits = |python: &String| {
-            version(Path::new(python)).is_some_and(|v| v >= 10 && self.newest.is_none_or(|newest| v <= newest))
-        };
+        let on_path = ["python3", "python3.13", "python3.12", "python3.11", "python3.10"].map(str::to_owned);
+        let fits = |python: &String| version(Path::new(python)).is_some_and(|v| self.pythons.contains(&v));
         named.chain(on_path).find(fits).ok_or_else(|| {
-            let newest = self.newest.map(|newest| format!(" to 3.{newest}")).unwrap_or_default();
-            format!("it wants Python 3.10{newest}: set SPAR_PEERS_PYTHON to one")
+            let newest = if *self.pythons.end() == 99 { "newer".into() } else { format!("3.{}", self.pythons.end()) };
+            format!("it wants Python 3.{} or {newest}: set SPAR_PEERS_PYTHON to one", self.pythons.start())
         })
     }
 }

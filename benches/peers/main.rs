@@ -179,7 +179,7 @@ impl Session {
     }
 
     fn limit(&self, contender: &Contender) -> Duration {
-        Duration::from_secs_f64(60.0 + 4.0 * estimate(contender, self.toots))
+        Duration::from_secs_f64(120.0 + 6.0 * estimate(contender, self.toots))
     }
 
     fn bench(&self, name: &str, round: usize) -> Bench<'_> {

@@ -6,10 +6,11 @@ use crate::config::Config;
 use crate::display::Table;
 use crate::error::Result;
 use crate::kafka::{gaps_topic, topic_info};
-use crate::postgres::{Store, ledger};
+use crate::postgres::{Store, about, ledger};
 use crate::runtime::block_on;
 use polars::prelude::df;
 use std::fmt;
+use std::time::Duration;
 
 /// How many of the latest batches are shown.
 const BATCHES: i64 = 10;
@@ -40,6 +41,9 @@ impl StreamStatus {
     pub fn read(config: &Config) -> Result<Self> {
         let store = Store::connect(config)?;
         let applied = block_on(ledger::applied(&store.client))?;
+        // What the tables go by, whatever this process was told.
+        let kept = block_on(about(&store.client, "lateness_seconds"))?.and_then(|seconds| seconds.parse().ok());
+        let lateness = kept.map_or(config.lateness, Duration::from_secs);
         let mut topics = vec![topic_info(config)?];
         let gaps = Config { topic: gaps_topic(&config.topic), ..config.clone() };
         topics.extend(topic_info(&gaps).ok());
@@ -56,7 +60,7 @@ impl StreamStatus {
             next.push(at);
             last.push(end);
             lag.push((end - at).max(0));
-            marks.push(row.and_then(|row| row.max_event_time).map(|at| at.minus(config.lateness).to_string()));
+            marks.push(row.and_then(|row| row.max_event_time).map(|at| at.minus(lateness).to_string()));
             idle.push(row.map(|row| row.idle));
         }
         let total = lag.iter().sum();

@@ -94,7 +94,8 @@ fn a_database_of_the_original_is_upgraded_without_losing_a_toot() {
          INSERT INTO toots_time_window_aggregates VALUES ('2024-10-10 11:00', '2024-10-10 12:00', 7), ('2024-10-10 11:00', '2024-10-10 12:00', 9)",
     );
     for _ in 0..2 {
-        Store::create(&desk.config).unwrap();
+        desk.change_windows("1d by language, 1h/15min by hashtag");
+        desk.assert_consistent();
         assert_eq!(
             desk.query("SELECT concat_ws(' ', user_id, average_length, toots) FROM user_avg_length"),
             ["u1 5.5 2"]

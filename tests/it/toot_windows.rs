@@ -7,6 +7,7 @@ use crate::support::{eventually, fresh_database};
 use crate::worker::Worker;
 use crate::workers;
 use spar::job::Control;
+use spar::pipeline::StreamStatus;
 
 use spar::{Config, Pipeline, Store, Until};
 use std::time::Duration;
@@ -148,6 +149,18 @@ fn an_idle_stream_closes_windows_of_every_kind_and_a_toot_opens_its_own_again() 
 }
 
 #[test]
+fn without_other_kinds_their_table_is_not_even_asked() {
+    let mut desk = Desk::new();
+    desk.config.idle = Duration::from_millis(1);
+    desk.query("DROP TABLE toot_windows");
+    desk.send(&[message("1"), message("2"), message("2").edited("2024-10-10T12:00:00Z"), gone("1", "delete")]);
+    eventually("all is written and closed", LIMIT, || {
+        desk.run();
+        desk.query("SELECT total_toots || closed_by FROM toots_time_window_aggregates") == ["1idle"]
+    });
+}
+
+#[test]
 fn kinds_that_are_added_later_are_counted_from_the_stored_toots_and_the_others_removed() {
     let desk = Desk::new();
     let (first, second) = story();
@@ -252,6 +265,8 @@ fn tables_keep_the_settings_that_they_were_made_with() {
     assert_eq!((report.books.on_time, report.books.other_language), (2, 0));
     let engine = Pipeline::quiet(&desk.config).unwrap().to_string();
     assert!(engine.contains("langues en, fr") && engine.contains("retard admis 60 s"), "{engine}");
+    let status = StreamStatus::read(&desk.config).unwrap().to_string();
+    assert!(status.contains("2024-10-10T11:16:26Z"), "the watermark is a minute behind: {status}");
     // Who sets something else is refused, at any step, and changes nothing.
     let given = |setting: &'static str| Config { given: [setting].into(), ..desk.config.clone() };
     for (config, setting, theirs) in [

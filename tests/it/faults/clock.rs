@@ -15,7 +15,12 @@ const NAME: &str = "faults::clock::tables_days_and_hours_are_the_same_in_every_t
 fn steps(topic: &str) {
     let env = |key: &str| std::env::var(key).unwrap();
     let (kafka, database) = (env("KAFKA_BOOTSTRAP_SERVERS"), env("DATABASE_URL"));
-    let settings = [("KAFKA_BOOTSTRAP_SERVERS", kafka.as_str()), ("DATABASE_URL", &database), ("KAFKA_TOPIC", topic)];
+    let settings = [
+        ("KAFKA_BOOTSTRAP_SERVERS", kafka.as_str()),
+        ("DATABASE_URL", &database),
+        ("KAFKA_TOPIC", topic),
+        ("SPAR_WINDOWS", "1h/15min, 1d by language"),
+    ];
     let config = config_in(Path::new("unused"), &settings);
     Store::create(&config).unwrap();
     let report = Pipeline::quiet(&config).unwrap().run_with(&Control::quiet(), Until::CaughtUp).unwrap();
