@@ -200,6 +200,10 @@ impl Config {
                 _ => {}
             }
         }
+        // Every notebook begins here; the prepared kernel says so.
+        if std::env::var_os("SPAR_KERNEL").is_some() {
+            crate::display::short_panics();
+        }
         Self::from_settings(&home, |key| settings.get(key).cloned())
     }
 

@@ -41,6 +41,8 @@ enum What {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Make the pages that describe the crate, and say where they are; the first time takes minutes
+    Doc,
     /// Work as one of a group: read the partitions that Kafka gives, write the tables, until SIGTERM or Ctrl-C
     Worker {
         /// Go on where retention removed records before they were read: note the stretch in the table gaps
@@ -122,6 +124,10 @@ fn main() -> ExitCode {
         What::Check => check(),
         What::Services(action) => act(&action),
         What::Test { arguments } => test(&arguments),
+        What::Doc => Config::from_env().and_then(|c| runner::doc(&c)).map(|page| {
+            println!("{}", page.display());
+            ExitCode::SUCCESS
+        }),
         What::Worker { accept_gap } => {
             Config::from_env().and_then(|c| spar::pipeline::worker(&c, accept_gap)).map(|()| ExitCode::SUCCESS)
         }

@@ -191,6 +191,27 @@ fn a_panic_fails_the_run() {
 }
 
 #[test]
+fn a_panic_is_told_in_one_line_and_the_index_leads_to_its_cell() {
+    let world = World::new();
+    let output = world.run_small(&["panics_in_words"]);
+    let said = told(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let cells = world.executed("panics_in_words");
+    let outputs = cells[2]["outputs"].as_array().unwrap();
+    assert_eq!(outputs.len(), 1, "{outputs:?}");
+    let line = text(&outputs[0]["text"]);
+    assert!(line.starts_with("the cell panicked: a fourth word: 🎉"), "{line}");
+    assert!(line.ends_with("variables of other cells are kept\n") && line.lines().count() == 1, "{line}");
+    assert_plain(line.trim_end(), "a panic");
+    for told in [&said, &world.page("panics_in_words")] {
+        assert!(told.contains("a fourth word") && !told.contains("backtrace") && !told.contains("run_loop"), "{told}");
+    }
+    let index = fs::read_to_string(world.out().join("index.html")).unwrap();
+    assert!(index.contains("panics_in_words.html#cellule-3"), "{index}");
+    assert!(world.page("panics_in_words").contains("id=\"cellule-3\""), "the link finds the cell");
+}
+
+#[test]
 fn a_compile_error_fails_the_run() {
     fails("does_not_compile", "mismatched types", &[]);
 }
@@ -560,6 +581,10 @@ let config = Config::from_env()?;";
     println!("what a person reads: {}", told["interrupted"]);
     assert!(told["seconds"].as_f64().unwrap() < 15.0, "{said}");
     assert!(told["after"].as_str().unwrap().contains("PostgreSQL"), "the next cells work: {said}");
+    let shown = told["told"].to_string();
+    for words in ["pub fn connect(config: &Config) -> Result<Self>", "Connects to the database", "wait_seconds(&self"] {
+        assert!(shown.contains(words), "Shift+Tab shows signature and sentence: {shown}");
+    }
     let state = world.folder.path().join("state").display().to_string();
     wait_until("the kernels end", || kernels_with(&state).is_empty());
 }

@@ -1,4 +1,4 @@
-//! Every fault of the chaos tests, at length: `cargo bench --profile dev --bench chaos -- [toots]`; half an hour
+//! Every fault of the chaos tests, at length: `cargo bench --profile dev --bench chaos -- [toots] [fault …]`; half an hour
 //! with 200,000 toots. Its table is kept in `docs/chaos.md`.
 //!
 //! It wants what the tests want (`./spar setup`), a C compiler, and a system that lets users make namespaces, for disks of
@@ -57,15 +57,18 @@ fn lanes() -> [Vec<Fault>; 3] {
 }
 
 fn main() -> ExitCode {
-    let toots = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(200_000);
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
+    let toots = words.next().map_or(Ok(200_000), |word| word.parse()).expect("the number of toots");
+    let only: Vec<String> = words.collect();
     let began = Instant::now();
     println!("{HEADING}");
     // Those that mostly wait go beside each other.
     let (send, verdicts) = channel();
     for lane in lanes() {
-        let send = send.clone();
+        let (send, only) = (send.clone(), only.clone());
+        let wanted = move |number: &str| only.is_empty() || only.iter().any(|one| one == number);
         std::thread::spawn(move || {
-            for (number, what, trial) in lane {
+            for (number, what, trial) in lane.into_iter().filter(|fault| wanted(fault.0)) {
                 let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| trial(toots)));
                 send.send((number, what, verdict.ok())).expect("the table is open");
             }

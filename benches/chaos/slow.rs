@@ -5,24 +5,28 @@ use crate::chaos::{Verdict, slow::SLOW};
 use crate::support::eventually;
 use std::time::{Duration, Instant};
 
-/// Half as many toots again as the sink takes, for so long; then the sink is as fast as ever and catches up.
+/// A backlog that fills what is bounded, then half as many toots again as the sink takes, for so long; at last the sink is
+/// as fast as ever and catches up.
 pub fn flat(time: Duration) -> Verdict {
     const A_SECOND: usize = 1_500;
+    const BACKLOG: usize = 200 * A_SECOND;
     let mut scene = Scene::new(2);
     scene.desk.query(SLOW);
-    scene.send(&[toot(0)]);
+    scene.send(&(0..BACKLOG).map(toot).collect::<Vec<_>>());
     let worker = scene.worker("worker");
     let began = Instant::now();
-    let (mut memory, mut lags, mut n) = (Vec::new(), Vec::new(), 1);
+    let (mut memory, mut lags, mut n) = (Vec::new(), Vec::new(), BACKLOG);
     while began.elapsed() < time {
         scene.send(&(n..n + A_SECOND).map(toot).collect::<Vec<_>>());
         n += A_SECOND;
-        // The first minute fills what is bounded: a batch, the one before it, and the queue of the library.
+        // The first minute fills what is bounded: a batch, those before it, and the queue of the library.
         if began.elapsed() > time / 10 {
             memory.push(worker.megabytes("VmRSS"));
             lags.push(scene.sent.records() as i64 - scene.applied());
         }
-        std::thread::sleep((Duration::from_secs(1) * (n / A_SECOND) as u32).saturating_sub(began.elapsed()));
+        std::thread::sleep(
+            (Duration::from_secs(1) * ((n - BACKLOG) / A_SECOND) as u32).saturating_sub(began.elapsed()),
+        );
     }
     let rate = scene.applied() as f64 / began.elapsed().as_secs_f64();
     scene.desk.query("DROP TRIGGER slow ON filtered_toots");

@@ -7,12 +7,14 @@ mod cell;
 mod describe;
 mod figure;
 mod gallery;
+mod panics;
 mod report;
 mod table;
 
 pub(crate) use cell::grouped;
 pub use figure::Figure;
 pub use gallery::Gallery;
+pub(crate) use panics::short_panics;
 pub use report::Report;
 pub use table::Table;
 

@@ -19,6 +19,10 @@ const WIDEST: usize = 100;
 /// Characters of a cell; the rest is in its title.
 const CELL: usize = 100;
 
+/// A longer text takes lines, also where it has no space; beside another one it still has some width.
+const LONG: usize = 30;
+const WRAPPED: &str = ";min-width:16em;overflow-wrap:anywhere";
+
 /// What is said beside the values. Any theme's text colour, faded so little that it stays readable.
 const FADED: &str = "opacity:0.75;font-weight:normal";
 
@@ -106,10 +110,12 @@ impl Table {
     ///
     /// Fails as polars fails, for example on a column that is not there.
     pub fn query(&self, question: impl FnOnce(LazyFrame) -> LazyFrame) -> Result<Table> {
-        question(self.frame.clone().lazy())
-            .collect()
-            .map(Table::new)
-            .map_err(|e| Error::cannot("answer the query", e).invalid())
+        question(self.frame.clone().lazy()).collect().map(Table::new).map_err(|e| {
+            // What follows is polars' plan, in several lines.
+            let cause = e.to_string();
+            let cause = cause.split("Resolved plan").next().unwrap_or_default().trim_end();
+            Error::cannot("answer the query", cause).invalid()
+        })
     }
 
     /// Shows the table in a notebook.
@@ -217,6 +223,8 @@ fn html_cell(cell: &Cell, align: &str) -> String {
         Cell::Null => format!("<td {style}><i style=\"{FADED}\">null</i></td>"),
         Cell::Text(text, whole) | Cell::Number(text, whole) => {
             let title = whole.as_ref().map(|w| format!(" title=\"{}\"", escape_html(w))).unwrap_or_default();
+            let style =
+                if columns(text) > LONG { format!("{}{WRAPPED}\"", style.trim_end_matches('"')) } else { style };
             format!("<td {style}{title}>{}</td>", escape_html(text))
         }
     }

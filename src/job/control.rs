@@ -52,6 +52,11 @@ impl Control {
         Self { stop: Arc::default(), whole: Some(self.stop.clone()), ..self.clone() }
     }
 
+    /// The work of which this is a part, or this itself: it hears only who asks all of it to end.
+    pub fn whole(&self) -> Self {
+        Self { stop: self.whole.clone().unwrap_or_else(|| self.stop.clone()), whole: None, ..self.clone() }
+    }
+
     /// True once someone asked the work to end.
     pub fn stopping(&self) -> bool {
         let asked = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);

@@ -19,7 +19,7 @@ const USER_AGENT: &str = concat!("spar/", env!("CARGO_PKG_VERSION"), " (course n
 /// What to do where an answer is none of Mastodon's.
 pub(super) const NO_MASTODON: &str = "check MASTODON_URL: this may be no Mastodon server";
 /// The longest answer that is read, in bytes.
-const LONGEST: usize = 4 << 20;
+const LONGEST: usize = 32 << 20;
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
 /// About how long a server that stumbles is left alone.

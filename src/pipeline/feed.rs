@@ -8,12 +8,12 @@ use crate::postgres::ledger::Position;
 use crate::stream::{Batch, Gap, Place, Record, Rules, Span, Stream};
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-/// The most records of a batch.
-const ROWS: u64 = 50_000;
+/// The most records of a batch, while the database is fast.
+pub(super) const ROWS: u64 = 50_000;
 /// The most bytes of values of a batch.
 const BYTES: usize = 48 * 1024 * 1024;
 /// How long a batch may wait for more records while the database is free: far behind, large batches are worth it.
@@ -44,6 +44,8 @@ pub(super) struct Line {
     pub waiting: AtomicUsize,
     /// Set when the writing end has ended.
     pub over: AtomicBool,
+    /// The most records of a batch now.
+    pub most: AtomicU64,
 }
 
 /// One topic's consumer and where it stands in each partition.
@@ -346,7 +348,7 @@ impl Feed {
             if line.over.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let lull = self.take(until, control)?;
+            let lull = self.take(until, control, line)?;
             if let Some(gaps) = &mut self.gaps {
                 let stream = &mut self.stream;
                 for _ in 0..STRIDE {
@@ -372,7 +374,7 @@ impl Feed {
                 };
             if self.pending() {
                 let since = *filling.get_or_insert_with(Instant::now);
-                let full = self.stream.pending() >= ROWS || self.stream.pending_bytes() >= BYTES;
+                let full = is_full(&self.stream, line);
                 let wait = if self.toots.is_live(now) { LIVE_WAIT } else { WAIT };
                 let ready = (lull || since.elapsed() >= wait) && line.waiting.load(Ordering::Acquire) == 0;
                 if done || full || ready {
@@ -395,7 +397,7 @@ impl Feed {
     }
 
     /// Takes records until a stride is full, or until it had to wait for one; true when nothing came for a while.
-    fn take(&mut self, until: Until, control: &Control) -> Result<bool> {
+    fn take(&mut self, until: Until, control: &Control, line: &Line) -> Result<bool> {
         let most = match until {
             Until::Toots(n) => n.saturating_sub(self.read).min(STRIDE as u64) as usize,
             _ => STRIDE,
@@ -415,7 +417,7 @@ impl Feed {
             if !self.toots.poll(Duration::ZERO, &mut step)? {
                 return Ok(!self.toots.poll(wait, step)?);
             }
-            if stream.pending() >= ROWS || stream.pending_bytes() >= BYTES {
+            if is_full(stream, line) {
                 return Ok(false);
             }
         }
@@ -440,4 +442,9 @@ impl Feed {
         line.waiting.fetch_add(1, Ordering::AcqRel);
         send.send(Fed::Batch(Box::new(batch), seconds)).is_ok()
     }
+}
+
+/// True when the batch under way has as many records or bytes as one may have.
+fn is_full(stream: &Stream, line: &Line) -> bool {
+    stream.pending() >= line.most.load(Ordering::Relaxed) || stream.pending_bytes() >= BYTES
 }

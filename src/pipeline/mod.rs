@@ -19,15 +19,19 @@ use crate::error::{Error, Result};
 use crate::job::{Control, Job, Until};
 use crate::postgres::{Hook, Outcome, Sink};
 use crate::stream::{Batch, Rules};
-use feed::{Fed, Feed, Line, Survey};
+use feed::{Fed, Feed, Line, ROWS, Survey};
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
-/// How often a run may begin again because the server lost what it had confirmed.
+/// How often a run may begin again because the server lost what it had confirmed, or was too slow for a batch.
 const REWINDS: u32 = 3;
+/// A transaction that takes so many seconds is long.
+const LONG: f64 = 10.0;
+/// The least that a batch may be bounded to, in records.
+const FEWEST: u64 = 250;
 
 /// partie2's engine: reads the topic once and writes the four tables, exactly once.
 ///
@@ -100,8 +104,11 @@ impl Pipeline {
                 End::Fenced(e) => return Err(e),
             }
         }
-        Err(Error::cannot("go on with the stream", format!("the server lost committed batches {REWINDS} times"))
-            .next("check PostgreSQL's log and its disk"))
+        Err(Error::cannot(
+            "go on with the stream",
+            format!("the server lost committed batches or was too slow for one {REWINDS} times"),
+        )
+        .next("check PostgreSQL's log and its disk"))
     }
 
     /// Takes the partitions that are `mine` over and works until `until`, or until the ledger tells otherwise.
@@ -116,7 +123,7 @@ impl Pipeline {
         let owner = format!("spar-{}-{:08x}", std::process::id(), rand::random::<u32>());
         let mut survey = Survey::new(&self.config)?;
         survey.keep(mine);
-        let mut sink = Sink::open(&self.config, &self.rules, &owner, self.hook.clone())?;
+        let mut sink = Sink::open(&self.config, &self.rules, &owner, self.hook.clone(), control.whole())?;
         let still = || !control.stopping();
         let Some((positions, rules)) = sink.take_over(&survey.wanted(), survey.partitions, still)? else {
             return Ok(End::Done);
@@ -164,7 +171,7 @@ fn pump(
     report: &mut StreamReport,
     watch: &mut dyn Watch,
 ) -> Result<End> {
-    let line = Line::default();
+    let line = Line { most: AtomicU64::new(report.most), ..Line::default() };
     // One batch waits while the database commits the one before.
     let (send, receive) = sync_channel(1);
     thread::scope(|scope| {
@@ -178,6 +185,7 @@ fn pump(
                 Fed::Batch(batch, seconds) => {
                     line.waiting.fetch_sub(1, Ordering::AcqRel);
                     let end = write(&batch, seconds, sink, control, report);
+                    line.most.store(report.most, Ordering::Relaxed);
                     if matches!(end, Ok(End::Done)) {
                         watch.batch(report);
                     }
@@ -205,10 +213,31 @@ fn write(batch: &Batch, seconds: f64, sink: &mut Sink, control: &Control, report
     report.announce(sink.next_batch(), control);
     Ok(match sink.commit(batch, seconds)? {
         Outcome::Committed(committed) => {
+            report.most = adapted(report.most, batch.books.read, committed.phases.total);
             report.add(&committed, batch, seconds, control);
             End::Done
         }
         Outcome::Rewind => End::Rewind,
+        Outcome::TooLarge => {
+            report.most = fewer(batch.books.read / 4);
+            End::Rewind
+        }
         Outcome::Fenced(e) => End::Fenced(e),
     })
+}
+
+/// How many records a batch may have after one of `read` records took so many seconds: no more than a server writes in
+/// [`LONG`], which ends a statement after a minute; twice as many again once it is fast.
+fn adapted(most: u64, read: u64, seconds: f64) -> u64 {
+    if seconds > LONG {
+        fewer((read as f64 * LONG / seconds) as u64).min(most)
+    } else if seconds < LONG / 4.0 && read >= most {
+        (most * 2).min(ROWS)
+    } else {
+        most
+    }
+}
+
+fn fewer(records: u64) -> u64 {
+    records.max(FEWEST)
 }

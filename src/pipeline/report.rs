@@ -30,6 +30,8 @@ pub struct StreamReport {
     pub writing: Phases,
     began: Instant,
     last: Option<i64>,
+    /// The most records that a batch may have now.
+    pub(super) most: u64,
     warned: bool,
 }
 
@@ -45,6 +47,7 @@ impl StreamReport {
             writing: Phases::default(),
             began: Instant::now(),
             last: None,
+            most: super::feed::ROWS,
             warned: false,
         }
     }

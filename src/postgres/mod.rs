@@ -17,11 +17,13 @@ pub mod scoring;
 mod scoring_sql;
 mod sink;
 pub(crate) mod snapshot;
+mod step;
 mod tls;
 mod value;
 mod windows;
 
-pub use sink::{Fault, Hook, Phases, Step};
+pub use sink::Phases;
+pub use step::{Fault, Hook, Step};
 
 pub(crate) use retry::patiently;
 pub(crate) use schema::{about, may_write};

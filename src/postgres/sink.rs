@@ -4,14 +4,15 @@ use super::connect::{self, statement_failed};
 use super::ledger::{self, Advance, Epochs, PIPELINE, Position, Truth};
 use super::retry::Patience;
 use super::run::{Run, Statements};
+use super::step::{Fault, Hook, Step};
 use super::{aggregates, rows, windows};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::job::Control;
 use crate::runtime::block_on;
 use crate::stream::{Batch, Books, ChangeKind, Delta, Rules, closing, merge};
 use crate::timestamp::Timestamp;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -19,41 +20,13 @@ use tokio_postgres::error::SqlState;
 /// How many progress rows are kept.
 const PROGRESS: i64 = 10_000;
 
+/// A batch of so many records is not too large, whatever the server takes for it.
+const SMALL: u64 = 500;
+
 const ONE_BY_ONE: &str = "SELECT pg_advisory_xact_lock(hashtextextended('idle ' || $1, 0))";
 
 const HISTORY: &str = "SELECT EXISTS (SELECT FROM history_toots h
     WHERE NOT EXISTS (SELECT FROM filtered_toots f WHERE f.toot_id = h.toot_id))";
-
-/// A point between two steps of a batch, where a test may strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The batch was read; its transaction has not begun.
-    Read,
-    /// The ledger has moved inside the transaction.
-    Moved,
-    /// The toots are written.
-    Stored,
-    /// Windows and averages are written.
-    Aggregated,
-    /// Everything is written; COMMIT is next.
-    Written,
-    /// COMMIT has succeeded; nobody was told yet.
-    Committed,
-}
-
-/// What a test does to the run at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing.
-    None,
-    /// The run ends there, as if the process had died.
-    Crash,
-    /// The connection to PostgreSQL breaks there.
-    Cut,
-}
-
-/// Called at every step; see [`Fault`].
-pub type Hook = Arc<dyn Fn(Step) -> Fault + Send + Sync>;
 
 /// Where the time of a batch went, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -82,6 +55,8 @@ pub(crate) enum Outcome {
     Committed(Committed),
     /// The ledger is behind what this worker read: read again from there.
     Rewind,
+    /// The server does not manage so many rows before its limit ends the statement: read again, fewer at a time.
+    TooLarge,
     /// Another worker took a partition over; what this one read is worth nothing. The error says so.
     Fenced(Error),
 }
@@ -125,10 +100,12 @@ pub(crate) struct Sink {
     /// copies, and a delete takes a toot out of both.
     history: bool,
     hook: Option<Hook>,
+    control: Control,
 }
 
 impl Sink {
-    pub fn open(config: &Config, rules: &Rules, owner: &str, hook: Option<Hook>) -> Result<Self> {
+    /// Connects; who asks `control` to end is heard while the server is away.
+    pub fn open(config: &Config, rules: &Rules, owner: &str, hook: Option<Hook>, control: Control) -> Result<Self> {
         let (client, batch_id, history) = block_on(async {
             let client = connect::connect(config.database_url()?, None).await?;
             let last: i64 = client
@@ -160,6 +137,7 @@ impl Sink {
             cautious: false,
             history,
             hook,
+            control,
         })
     }
 
@@ -198,7 +176,7 @@ impl Sink {
         let began = Instant::now();
         let since = self.last_began.replace(began).map(|last| (began - last).as_secs_f64());
         let mut applied = None;
-        let mut patience = Patience::new(self.config.away);
+        let mut patience = Patience::new(self.config.away, self.control.clone());
         let mut retries = 0;
         loop {
             let trouble = block_on(self.attempt(batch, Pace { began, reading, since, retries }, &mut applied)).err();
@@ -210,7 +188,13 @@ impl Sink {
                 Some(Trouble::Known) => {
                     Error::cannot("store the batch", "another worker stored one of its toots meanwhile").transient()
                 }
-                Some(Trouble::Sql(action, e)) => statement_failed(action, &e),
+                Some(Trouble::Sql(action, e)) => {
+                    // The limit of the server once more: it is too slow for so many rows.
+                    if retries > 0 && e.code() == Some(&SqlState::QUERY_CANCELED) && batch.books.read > SMALL {
+                        return Ok(Outcome::TooLarge);
+                    }
+                    statement_failed(action, &e)
+                }
             };
             patience.after(error)?;
             retries += 1;
@@ -318,7 +302,7 @@ impl Sink {
     ///
     /// Fails if the server refuses or stays away.
     pub fn close_idle(&mut self) -> Result<u64> {
-        let mut patience = Patience::new(self.config.away);
+        let mut patience = Patience::new(self.config.away, self.control.clone());
         loop {
             match self.try_close_idle() {
                 Err(e) => patience.after(e)?,

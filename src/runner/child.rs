@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -62,6 +62,24 @@ pub fn cargo_test(config: &Config, arguments: &[String]) -> Result<ExitCode> {
     tests.args(["test", "--locked", "--config", &runner]).args(arguments);
     tests.current_dir(&config.home).env("SPAR_TOOLS", &config.tools);
     wait(tests, "run the tests")
+}
+
+/// Makes the pages that describe the crate, and gives the first one.
+///
+/// # Errors
+///
+/// Fails if cargo cannot be started, or does not make them.
+pub fn doc(config: &Config) -> Result<PathBuf> {
+    let what = "make the crate's documentation";
+    let program = std::env::current_exe().map_err(|e| Error::cannot("find this program's own file", e))?;
+    let mut cargo = bound("cargo")?;
+    cargo.args(["doc", "--locked", "--no-deps", "--lib"]).current_dir(&config.home);
+    // <target>/<triple>/debug/spar
+    let page = program.ancestors().nth(2).unwrap_or(Path::new(".")).join("doc/spar/index.html");
+    if wait(cargo, what)? == ExitCode::SUCCESS && page.is_file() {
+        return Ok(page);
+    }
+    Err(Error::cannot(what, format!("cargo left no {}", page.display())).next("the reason is above"))
 }
 
 /// How often the program is looked at, and a request to end passed on.

@@ -64,8 +64,7 @@ pub(super) fn html(config: &Config, ran: &[Ran], facts: &Facts, out: &Path) -> S
     } else {
         format!("Les toots viennent de l’instance {}.", shown(&config.source))
     };
-    let now = Timestamp::now().to_string();
-    let (date, time) = (now.get(..10).unwrap_or_default(), now.get(11..16).unwrap_or_default());
+    let now = Timestamp::from_millis(Timestamp::now().as_millis() / 1000 * 1000);
     let versions: String =
         facts.versions.iter().map(|(name, version)| format!("<li>{name} {}</li>\n", shown(version))).collect();
     let body = format!(
@@ -77,20 +76,45 @@ pub(super) fn html(config: &Config, ran: &[Ran], facts: &Facts, out: &Path) -> S
          <th scope=\"col\" class=\"n\">Cellules</th><th scope=\"col\" class=\"n\">Durée</th></tr></thead>\n\
          <tbody>\n{}</tbody>\n</table></div>\n{}\
          <footer>\n<h2>Versions</h2>\n<ul class=\"facts\">\n{versions}</ul>\n\
-         <p>Exécution du <time datetime=\"{date}T{time}Z\">{date} à {time} (UTC)</time>, {:.0}\u{202f}s en tout.</p>\n</footer>",
+         <p>Exécution du <time datetime=\"{now}\">{}</time>, {}\u{202f}min {}\u{202f}s en tout.</p>\n</footer>",
         rows(ran, out),
         facts.tables.as_ref().map(tables).unwrap_or_default(),
-        facts.duration.as_secs_f64(),
+        date(&now.to_string()),
+        facts.duration.as_secs() / 60,
+        facts.duration.as_secs() % 60,
     );
     format!(
         "<!DOCTYPE html>\n<html lang=\"fr\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>spar : les notebooks exécutés</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>spar\u{202f}: les notebooks exécutés</title>\n\
          <style>\n{}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n",
         page::STYLE
     )
+}
+
+const MONTHS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+
+/// `2026-11-24T14:05:00Z` as a French reader writes it.
+fn date(iso: &str) -> String {
+    let number = |at: std::ops::Range<usize>| iso.get(at).and_then(|digits| digits.parse::<usize>().ok()).unwrap_or(0);
+    let month = MONTHS.get(number(5..7).wrapping_sub(1)).unwrap_or(&"");
+    let day = if number(8..10) == 1 { "1er".into() } else { number(8..10).to_string() };
+    format!("{day} {month} {} à {}\u{202f}h\u{202f}{:02} (UTC)", number(0..4), number(11..13), number(14..16))
 }
 
 /// A row for each notebook that ran, and for the pages of earlier runs that still lie beside theirs; in their order.

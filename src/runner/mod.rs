@@ -10,7 +10,7 @@ mod progress;
 mod scratch;
 mod turn;
 
-pub use child::{cargo_test, lab, lab_options};
+pub use child::{cargo_test, doc, lab, lab_options};
 pub use judge::{Ended, failure};
 pub use plan::{NOTEBOOKS, Situation, plan};
 pub use scratch::Scratch;

@@ -43,6 +43,7 @@ impl Kernel {
                 "EVCXR_CONFIG_DIR": folder.join("evcxr"),
                 "RUSTFLAGS": "--cfg spar_types",
                 "SPAR_HOME": config.home,
+                "SPAR_KERNEL": "1",
             },
         });
         write(&folder.join("share/kernels/rust/kernel.json"), &format!("{spec:#}\n"))?;

@@ -203,6 +203,8 @@ fn a_long_text_is_cut_and_stands_whole_in_the_title() {
     let html = texts(std::slice::from_ref(&long)).to_html();
     assert!(html.contains(&format!("title=\"{long}\"")));
     assert!(html.contains("…</td>"));
+    assert!(html.contains("min-width:16em;overflow-wrap:anywhere\""), "it takes lines: {html}");
+    assert!(!texts(&["court".into()]).to_html().contains("overflow-wrap"));
 }
 
 #[test]
@@ -306,4 +308,11 @@ proptest! {
             prop_assert!(replaced || text.starts_with(start));
         }
     }
+}
+
+#[test]
+fn a_query_that_fails_says_which_columns_there_are_and_nothing_of_the_plan() {
+    let error = texts(&["x".into()]).query(|t| t.select([col("nope")])).unwrap_err().to_string();
+    assert!(error.starts_with("cannot answer the query: ") && error.contains("nope"), "{error}");
+    assert!(error.contains("\"text\"") && !error.contains("plan") && !error.contains("-->"), "{error}");
 }

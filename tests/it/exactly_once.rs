@@ -171,6 +171,86 @@ fn a_statement_that_took_too_long_is_tried_again() {
     assert_eq!(desk.count("filtered_toots"), 1);
 }
 
+/// Refuses many rows at once as a server does that is too slow for them, the second time as the first.
+const TOO_SLOW: &str = "CREATE FUNCTION too_slow() RETURNS trigger AS $$ BEGIN
+        IF (SELECT count(*) FROM fresh) > 400 THEN
+            RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
+        END IF;
+        RETURN NULL;
+    END $$ LANGUAGE plpgsql;
+    CREATE TRIGGER too_slow AFTER INSERT ON filtered_toots REFERENCING NEW TABLE AS fresh
+        FOR EACH STATEMENT EXECUTE FUNCTION too_slow()";
+
+#[test]
+fn a_server_too_slow_for_a_large_batch_gets_smaller_ones() {
+    let desk = Desk::new();
+    let drafts: Vec<Draft> = (0..1500).map(|n| message(&n.to_string()).user(&format!("u{}", n % 7))).collect();
+    desk.send(&drafts);
+    desk.query(TOO_SLOW);
+    let report = desk.run();
+    assert_eq!((report.books.on_time, desk.count("filtered_toots")), (1500, 1500));
+    assert!(report.batches >= 4, "{} batches", report.batches);
+    desk.assert_consistent();
+}
+
+/// Records of each batch, in order.
+fn batches(desk: &Desk) -> Vec<usize> {
+    let rows = desk.query("SELECT num_input_rows::text FROM progress ORDER BY batch_id");
+    rows.iter().map(|n| n.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_batch_is_bounded_by_its_bytes_while_the_database_is_busy() {
+    const BYTES: usize = 700_000;
+    const BOUND: usize = 48 << 20;
+    let desk = Desk::new();
+    let text = "x".repeat(BYTES);
+    let drafts: Vec<Draft> = (0..200).map(|n| message(&n.to_string()).text(&text)).collect();
+    desk.send(&drafts);
+    let mut pipeline = desk.pipeline();
+    let busy = AtomicBool::new(false);
+    pipeline.on_step(Arc::new(move |step| {
+        if step == Step::Read && !busy.swap(true, Ordering::Relaxed) {
+            // The first batch takes its time; meanwhile as much is read as may be.
+            std::thread::sleep(Duration::from_secs(4));
+        }
+        Fault::None
+    }));
+    pipeline.run_with(&Control::quiet(), Until::CaughtUp).unwrap();
+    let batches = batches(&desk);
+    println!("140 MB in batches of {batches:?} records of {BYTES} bytes");
+    assert_eq!(batches.iter().sum::<usize>(), 200);
+    // The record that passes the bound is the last one.
+    assert!(batches.iter().all(|records| (records - 1) * BYTES < BOUND), "{batches:?}");
+    assert!(batches.iter().any(|records| records * BYTES > BOUND / 2), "one was filled: {batches:?}");
+}
+
+#[test]
+fn toots_that_never_stop_coming_are_written_all_the_same() {
+    let desk = Desk::new();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Without a pause long enough to end a batch.
+            for n in 0.. {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                desk.send_raw(&desk.config.topic, Some(&n.to_string()), Some(&message(&n.to_string()).json()));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let mut job = desk.pipeline().start().unwrap();
+        crate::support::eventually("several batches are written meanwhile", Duration::from_secs(40), || {
+            batches(&desk).len() > 3
+        });
+        over.store(true, Ordering::Relaxed);
+        job.stop().unwrap();
+    });
+    // Far from full: time alone has ended them.
+    assert!(batches(&desk).iter().all(|records| *records < 20_000), "{:?}", batches(&desk));
+}
+
 #[test]
 fn a_server_that_ends_the_session_costs_a_retry_and_nothing_else() {
     let expected = clean_run();

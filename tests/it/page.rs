@@ -6,7 +6,7 @@ use crate::payloads::{assert_whole_in_itself, elements};
 use crate::support::{config_in, eventually};
 use serde_json::{Value, json};
 use spar::Config;
-use spar::display::{Figure, Table};
+use spar::display::{Figure, Report, Table};
 use spar::setup::{Kernel, Tools};
 use std::collections::HashSet;
 use std::fs;
@@ -80,6 +80,7 @@ fn notebook() -> Value {
             markdown("## Une étape\n\nUn [lien](https://example.org/ailleurs) et $5 à payer."),
             code("table", shown(json!({"text/html": table(3).to_html(), "text/plain": "table"}))),
             code("wide", shown(json!({"text/html": table(12).to_html(), "text/plain": "table"}))),
+            code("report", shown(json!({"text/html": Report::new("l'un : l'autre").to_html(), "text/plain": ""}))),
             markdown("### Un détail"),
             code("chart", shown(json!({"image/svg+xml": chart.svg(), "text/plain": chart.to_string()}))),
             markdown("## Une étape"),
@@ -108,12 +109,13 @@ fn a_page_is_whole_in_itself_and_small() {
 }
 
 #[test]
-fn prose_gets_french_typography_and_code_and_outputs_do_not() {
+fn prose_gets_french_typography_and_code_and_data_do_not() {
     let prose = "Qui\u{202f}? Tous\u{202f}: «\u{202f}oui\u{202f}»\u{202f}; non\u{202f}! Le code";
     assert!(page().contains(prose), "{}", page());
     assert!(page().contains("1\u{202f}600\u{202f}000 tweets, dont 76\u{202f}%"));
     assert!(page().contains("<code translate=\"no\">a : b ?</code>") && page().contains("// « ? »"));
     assert!(page().contains("prêt : oui ?") && page().contains("ce qu'il dit : « non »"));
+    assert!(page().contains("l'un\u{202f}: l'autre"), "a report's sentence never breaks before its colon");
     assert!(page().contains("<title>L’essai – Un titre</title>"));
 }
 
@@ -151,7 +153,7 @@ fn charts_are_drawings_told_in_words_and_what_scrolls_has_the_focus() {
 
 #[test]
 fn cells_have_the_numbers_that_errors_tell_and_an_error_is_only_text() {
-    for cell in 1..=5 {
+    for cell in 1..=6 {
         assert!(page().contains(&format!("id=\"cellule-{cell}\"")) && page().contains(&format!("[{cell}]</span>")));
     }
     assert!(page().contains("cannot</span> &lt;b&gt;"), "{}", page());

@@ -72,7 +72,10 @@ fn roxml(xml: &str) -> Vec<String> {
     let mut open: Vec<String> = Vec::new();
     let mut rest = xml.trim();
     while let Some(at) = rest.find('<') {
-        texts.push(unescaped(&rest[..at]));
+        // Rules are no words of the chart.
+        if open.last().is_none_or(|name| name != "style") {
+            texts.push(unescaped(&rest[..at]));
+        }
         let end = at + rest[at..].find('>').expect("a tag is closed");
         let tag = &rest[at + 1..end];
         rest = &rest[end + 1..];

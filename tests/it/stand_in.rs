@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub enum Step {
     Dribble(Vec<u8>, Duration),
     /// Silence until the flag is set.
     Hold(Arc<AtomicBool>),
+    /// Counts that everything before was written.
+    Count(Arc<AtomicUsize>),
     /// The end, as after a crash: what is on the way is lost.
     Reset,
 }
@@ -115,6 +117,7 @@ fn serve(mut connection: TcpStream, seen: &Mutex<Vec<Request>>, over: &AtomicBoo
             }
             Step::Stall => wait(&mut connection, || over.load(Ordering::SeqCst)),
             Step::Hold(flag) => wait(&mut connection, || over.load(Ordering::SeqCst) || flag.load(Ordering::SeqCst)),
+            Step::Count(counter) => drop(counter.fetch_add(1, Ordering::SeqCst)),
             Step::Reset => return reset(connection),
         }
     }

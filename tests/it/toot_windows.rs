@@ -149,6 +149,18 @@ fn an_idle_stream_closes_windows_of_every_kind_and_a_toot_opens_its_own_again() 
 }
 
 #[test]
+fn without_other_kinds_their_table_is_not_even_asked() {
+    let mut desk = Desk::new();
+    desk.config.idle = Duration::from_millis(1);
+    desk.query("DROP TABLE toot_windows");
+    desk.send(&[message("1"), message("2"), message("2").edited("2024-10-10T12:00:00Z"), gone("1", "delete")]);
+    eventually("all is written and closed", LIMIT, || {
+        desk.run();
+        desk.query("SELECT total_toots || closed_by FROM toots_time_window_aggregates") == ["1idle"]
+    });
+}
+
+#[test]
 fn kinds_that_are_added_later_are_counted_from_the_stored_toots_and_the_others_removed() {
     let desk = Desk::new();
     let (first, second) = story();

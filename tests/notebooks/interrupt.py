@@ -31,6 +31,14 @@ def until_idle(client, request, limit):
     raise SystemExit(f"a cell did not end within {limit} s; it said: {said}")
 
 
+def reply(client, request):
+    """The answer to a request."""
+    while True:
+        message = client.get_shell_msg(timeout=60)
+        if message["parent_header"].get("msg_id") == request:
+            return message["content"]
+
+
 def main(sign, setup, long, after):
     manager = KernelManager(kernel_name="rust")
     # What the kernel itself prints belongs to no cell.
@@ -50,8 +58,11 @@ def main(sign, setup, long, after):
         manager.interrupt_kernel()
         interrupted = until_idle(client, request, 30)
         seconds = time.monotonic() - began
-        following = until_idle(client, client.execute(after), 120)
-        print(json.dumps({"setup": first, "interrupted": interrupted, "seconds": seconds, "after": following}))
+        following = until_idle(client, client.execute(after), 240)
+        # What Shift+Tab shows.
+        asked = [client.inspect(code, len(code)) for code in ["Store::connect(", "writing.wait_seconds"]]
+        told = [reply(client, request)["data"].get("text/plain", "") for request in asked]
+        print(json.dumps({"setup": first, "interrupted": interrupted, "seconds": seconds, "after": following, "told": told}))
     finally:
         manager.shutdown_kernel(now=True)
 

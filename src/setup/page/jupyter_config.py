@@ -10,23 +10,29 @@ c = get_config()  # noqa: F821
 # U+202F, the narrow space that never breaks a line.
 NARROW = "\u202f"
 
-RULES = [
+SPACES = [
     (re.compile(r"[ \u00a0]+([;:!?%»])"), NARROW + r"\1"),
     (re.compile(r"«[ \u00a0]+"), "«" + NARROW),
     # Thousands: 1 600 000.
     (re.compile(r"(?<=\d) (?=\d{3}(?!\d))"), NARROW),
-    (re.compile(r"(?<=\w)'(?=\w)"), "’"),
 ]
+LETTERS = [(re.compile(r"(?<=\w)'(?=\w)"), "’")]
 
-# What is not prose: code, and what cells show.
+# What is never prose.
 VERBATIM = ["code", "pre", "kbd", "samp", "script", "style", "textarea"]
 
 
-def french(text):
+def french(soup, where, rules):
     """Typography that a keyboard does not have: narrow spaces before ; : ! ? and inside « », curved apostrophes."""
-    for pattern, put in RULES:
-        text = pattern.sub(put, text)
-    return text
+    from bs4 import NavigableString
+
+    for text in [text for prose in soup.select(where) for text in prose.find_all(string=True)]:
+        # Comments and the like are strings of another kind.
+        if type(text) is NavigableString and not text.find_parent(VERBATIM):
+            typeset = text
+            for pattern, put in rules:
+                typeset = pattern.sub(put, typeset)
+            text.replace_with(typeset)
 
 
 def frame(soup, table):
@@ -43,13 +49,12 @@ def frame(soup, table):
 
 def dress(html, name):
     """The cells' HTML as a page: its title, its table of contents, and the HTML with French typography."""
-    from bs4 import BeautifulSoup, NavigableString
+    from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(str(html), "html.parser")
-    for text in [text for prose in soup.select(".jp-MarkdownOutput") for text in prose.find_all(string=True)]:
-        # Comments and the like are strings of another kind.
-        if type(text) is NavigableString and not text.find_parent(VERBATIM):
-            text.replace_with(french(text))
+    french(soup, ".jp-MarkdownOutput", SPACES + LETTERS)
+    # The sentences of outputs keep their letters; tables and what is printed keep their spaces too.
+    french(soup, ".jp-OutputArea-output > p, .jp-OutputArea-output figcaption", SPACES)
     for number, cell in enumerate(soup.select(".jp-CodeCell"), 1):
         cell["id"] = f"cellule-{number}"
         prompt = soup.new_tag("span", attrs={"class": "prompt", "aria-hidden": "true"}, string=f"[{number}]")

@@ -3,6 +3,7 @@
 mod addresses;
 mod clock;
 mod front;
+mod full_queue;
 mod kafka_dies;
 mod kept;
 mod partie1;

@@ -5,6 +5,7 @@ use crate::exactly_once::{clean_run, story};
 use crate::scoring::score;
 use crate::session::{Session, until_someone_waits};
 use crate::support::query;
+use crate::worker::Worker;
 use spar::job::Control;
 use spar::postgres::scoring::Scoring;
 use spar::postgres::{Fault, Step};
@@ -227,4 +228,33 @@ fn a_result_of_partie3_is_the_old_or_the_new_one_when_postgres_dies() {
             new.len()
         );
     }
+}
+
+#[test]
+fn a_worker_hears_that_it_must_stop_while_postgres_is_away() {
+    let postgres = Server::postgres();
+    let desk = Desk::with_topic(postgres.database(), 1);
+    let folder = tempfile::tempdir().unwrap();
+    desk.send(&story().0);
+    let mut worker = Worker::start(&desk.config, folder.path(), "worker");
+    super::soon("the worker writes", || desk.count("filtered_toots") == 80);
+    let address = url::Url::parse(desk.config.database_url().unwrap().expose()).unwrap().socket_addrs(|| None).unwrap();
+    postgres.kill();
+    // Whoever tries again knocks here now.
+    let door = std::net::TcpListener::bind(address[0]).unwrap();
+    desk.send(&story().1);
+    for _ in 0..2 {
+        door.accept().unwrap();
+    }
+    worker.signal("-TERM");
+    let asked = Instant::now();
+    super::soon("the worker ends", || worker.process.try_wait().unwrap().is_some());
+    println!("stopped after {:.1} s while PostgreSQL was away: {}", asked.elapsed().as_secs_f64(), worker.told());
+    // It would have waited for a minute.
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert!(worker.told().contains("cannot connect to PostgreSQL"), "{}", worker.told());
+    drop(door);
+    postgres.start();
+    assert_eq!(desk.run().books.read, story().1.len() as u64);
+    assert_eq!(desk.tables(), clean_run());
 }
