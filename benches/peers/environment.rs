@@ -56,7 +56,9 @@ impl Peer {
             fs::write(&stamp, self.requirements).map_err(|e| e.to_string())?;
         }
         if self.jars {
-            jars(config, &log)?;
+            let java = spar::services::java::find(config).map_err(|e| e.to_string())?;
+            whole(&java)?;
+            jars(config, &java, &log)?;
         }
         Ok(program)
     }
@@ -91,14 +93,24 @@ fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
     JARS.lines().filter_map(|line| line.split_once("  "))
 }
 
-fn jars(config: &Config, log: &Path) -> Result<(), String> {
+/// Spark starts its Java with a module that a trimmed one, as in the wheel that runs Kafka, has not got.
+fn whole(java: &Path) -> Result<(), String> {
+    const MODULE: &str = "jdk.incubator.vector";
+    let out = Command::new(java).arg("--list-modules").output().map_err(|e| format!("{}: {e}", java.display()))?;
+    if String::from_utf8_lossy(&out.stdout).contains(MODULE) {
+        return Ok(());
+    }
+    let way = "install a whole one (Debian: openjdk-17-jre-headless), or set JAVA_HOME to it";
+    Err(format!("Spark wants a Java with the module {MODULE}, which {} lacks: {way}", java.display()))
+}
+
+fn jars(config: &Config, java: &Path, log: &Path) -> Result<(), String> {
     let place = folder(config).join("spark-jars");
     if listed().all(|(sum, name)| checked(&place.join(name), sum).is_ok()) {
         return Ok(());
     }
     println!("  spark: fetching its jars …");
     let cache = folder(config).join("jgo");
-    let java = spar::services::java::find(config).map_err(|e| e.to_string())?;
     let mut fetch = Command::new(spar::setup::Tools::of(config).python);
     fetch.args(["-c", FETCH, ENDPOINT]).arg(&cache).env("M2_REPO", cache.join("m2")).env("XDG_CACHE_HOME", &cache);
     if let Some(home) = java.parent().and_then(Path::parent).filter(|home| home.is_absolute()) {
