@@ -6,7 +6,7 @@ use super::end::End;
 use super::health::Watch;
 use crate::error::{Error, Result};
 use crate::job::Control;
-use crate::kafka::{Deliveries, errors_topic, gaps_topic};
+use crate::kafka::{Deliveries, Waiting, errors_topic, gaps_topic};
 use crate::mastodon::{Incoming, Origin};
 use crate::timestamp::Timestamp;
 use crate::toot::{Change, Message, Status, Verdict, judge};
@@ -33,6 +33,7 @@ pub(super) struct Run<'a> {
     recorded: Instant,
     watch: Watch,
     lost_told: Option<Instant>,
+    waiting: Waiting,
 }
 
 /// An event that could not be read, or a message that Kafka did not take.
@@ -52,7 +53,8 @@ impl<'a> Run<'a> {
         let before = ingest.producer.deliveries();
         let watch = Watch::new(ingest.config.quiet);
         let (counters, now) = (IngestReport::default(), Instant::now());
-        Self { ingest, control, end, counters, before, told: now, recorded: now, watch, lost_told: None }
+        let waiting = Waiting::of(&ingest.config);
+        Self { ingest, control, end, counters, before, told: now, recorded: now, watch, lost_told: None, waiting }
     }
 
     /// Takes the items until the end is reached, then waits for Kafka.
@@ -63,7 +65,9 @@ impl<'a> Run<'a> {
         let flushed = self.flush(if outcome.is_ok() { away } else { FAREWELL.min(away) });
         self.record();
         let taken = outcome.and(flushed).and_then(|()| self.ingest.producer.nothing_left());
-        taken.map_err(|e| self.ingest.producer.set_aside(e))?;
+        let kept = taken.map_err(|e| self.ingest.producer.set_aside(e));
+        self.note_waiting();
+        kept?;
         if self.end.is_exhausted() {
             self.control.say(
                 "Le serveur local a rejoint le présent : aucune tranche ne suit. Effacez son dossier pour recommencer.",
@@ -71,6 +75,13 @@ impl<'a> Run<'a> {
         }
         self.control.say(self.counters.to_string());
         Ok(self.counters)
+    }
+
+    /// Notes since when messages wait for Kafka. Where that cannot be written, it is told, and toots still go on.
+    fn note_waiting(&mut self) {
+        if let Err(e) = self.waiting.note(self.ingest.producer.waiting_since()) {
+            self.control.say(e.to_string());
+        }
     }
 
     /// What an earlier run had to keep goes before everything else.
@@ -99,6 +110,9 @@ impl<'a> Run<'a> {
             let idle = item == Incoming::Quiet;
             self.take(item)?;
             self.keep_undelivered()?;
+            if self.waiting.is_due() {
+                self.note_waiting();
+            }
             if self.control.stopping() || self.end.reached(&self.counters, idle)? {
                 break;
             }

@@ -1,6 +1,6 @@
 use super::control::{Control, Record};
 use crate::display::{Report, Table, show};
-use polars::prelude::{Column, DataFrame, DataType, TimeUnit};
+use polars::prelude::{Column, DataFrame};
 use std::fmt;
 
 /// How a [`super::Job`] goes: a line, and its latest records of progress as a table.
@@ -58,11 +58,12 @@ impl fmt::Display for JobStatus {
     }
 }
 
-/// One row a record: `heure` (UTC), then its numbers; a name that a record lacks is null.
+/// One row a record: the time of day, then its numbers; a name that a record lacks is null.
 fn table(records: &[Record]) -> Option<Table> {
     let names: Vec<&str> = records.last()?.values.iter().map(|(name, _)| *name).collect();
-    let at: Vec<i64> = records.iter().map(|r| r.at.as_millis()).collect();
-    let at = Column::new("heure".into(), at).cast(&DataType::Datetime(TimeUnit::Milliseconds, None)).ok()?;
+    // The day is today; the table has to fit beside the others of its page.
+    let time = |r: &Record| r.at.to_string().get(11..19).unwrap_or_default().to_owned();
+    let at = Column::new("heure (UTC)".into(), records.iter().map(time).collect::<Vec<_>>());
     let numbers = names.iter().map(|name| {
         let value = |r: &Record| r.values.iter().find(|(n, _)| n == name).map(|(_, value)| *value);
         Column::new((*name).into(), records.iter().map(value).collect::<Vec<_>>())

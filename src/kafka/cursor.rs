@@ -1,6 +1,7 @@
-//! How far the topic of toots has come: the newest toot at the ends of its partitions.
+//! How far the topic of toots has come: the newest toot at the ends of its partitions, but for what waited for Kafka when
+//! its listener was killed.
 
-use super::tail;
+use super::{Waiting, tail};
 use crate::config::Config;
 use crate::error::Result;
 use crate::timestamp::Timestamp;
@@ -13,7 +14,7 @@ const TAIL: u32 = 20;
 pub(crate) struct Cursor {
     /// The newest toot's id: the longest, then the greatest.
     pub id: Option<String>,
-    /// When Kafka's newest record was sent.
+    /// When Kafka's newest record was sent; everything sent before this moment is there.
     pub at: Timestamp,
 }
 
@@ -24,8 +25,13 @@ impl Cursor {
     ///
     /// Fails if the broker is away.
     pub fn read(config: &Config) -> Result<Option<Self>> {
-        let records = tail(config, &config.topic, TAIL)?;
-        let at = records.iter().map(|record| record.at).max();
+        let mut records = tail(config, &config.topic, TAIL)?;
+        let mut at = records.iter().map(|record| record.at).max();
+        if let Some(since) = Waiting::of(config).since().filter(|since| at.is_none_or(|at| *since < at)) {
+            // Toots of other partitions came later; some of this one did not.
+            records.retain(|record| record.at < since);
+            at = Some(since);
+        }
         let id = records.into_iter().filter_map(|record| record.key).max_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
         Ok(at.map(|at| Self { id, at }))
     }

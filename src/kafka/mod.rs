@@ -9,6 +9,7 @@ pub(crate) mod probe;
 mod producer;
 mod spool;
 mod tail;
+mod waiting;
 
 pub use admin::{TopicInfo, brokers, create_topic, topic_info};
 pub use loader::{Loader, Raw};
@@ -19,6 +20,7 @@ pub(crate) use consumer::{Consumer, Polled};
 pub(crate) use cursor::Cursor;
 pub(crate) use group::{Group, Share};
 pub(crate) use spool::undelivered;
+pub(crate) use waiting::Waiting;
 
 use crate::error::Error;
 use rdkafka::ClientConfig;

@@ -5,11 +5,12 @@ use super::{client, failed, probe};
 use crate::config::Config;
 use crate::display::{Report, say};
 use crate::error::{Error, Result};
+use crate::timestamp::Timestamp;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,6 +65,8 @@ struct Reports {
     acknowledged: AtomicU64,
     failed: AtomicU64,
     undelivered: Mutex<Vec<Undelivered>>,
+    /// When each message was sent whose fate is not known yet, by its place.
+    waiting: Mutex<BTreeMap<usize, Timestamp>>,
     /// While kept messages are sent: the places of all that fail, and whether they are `whole`. The messages themselves
     /// may be taken meanwhile by another run.
     watched: Mutex<Option<HashMap<usize, bool>>>,
@@ -91,6 +94,7 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, sequence: usize) {
+        held(&self.0.waiting).remove(&sequence);
         match result {
             Ok(_) => {
                 self.0.acknowledged.fetch_add(1, Ordering::Release);
@@ -203,6 +207,8 @@ impl Producer {
         };
         let full_since = Instant::now();
         let sequence = self.0.sequence.fetch_add(1, Ordering::Relaxed);
+        let waiting = || held(&self.0.reports.waiting);
+        waiting().insert(sequence, Timestamp::now());
         let mut record = BaseRecord::<str, [u8], usize>::with_opaque_to(topic, sequence).payload(payload);
         if let Some(key) = key {
             record = record.key(key);
@@ -217,6 +223,7 @@ impl Producer {
             };
             let code = error.rdkafka_error_code();
             if code != Some(RDKafkaErrorCode::QueueFull) {
+                waiting().remove(&sequence);
                 let failure =
                     self.fatal().unwrap_or_else(|| failed(&format!("send to {topic}"), &self.0.broker, &error));
                 if code != Some(RDKafkaErrorCode::MessageSizeTooLarge) {
@@ -226,6 +233,7 @@ impl Producer {
                 return Err(failure.invalid());
             }
             if give_up(full_since.elapsed()) {
+                waiting().remove(&sequence);
                 let cause = "its queue stayed full";
                 keep(sequence, cause);
                 return Err(self.stuck(cause));
@@ -233,6 +241,11 @@ impl Producer {
             record = back;
             self.0.producer.poll(Duration::from_millis(50));
         }
+    }
+
+    /// When the oldest message was sent whose fate is not known yet.
+    pub(crate) fn waiting_since(&self) -> Option<Timestamp> {
+        held(&self.0.reports.waiting).first_key_value().map(|(_, at)| *at)
     }
 
     /// How the messages sent so far fared.

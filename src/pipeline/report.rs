@@ -84,8 +84,8 @@ impl StreamReport {
             ("messages", done.books.read as i64),
             ("toots", (done.books.on_time + done.books.late) as i64),
             ("en retard", done.books.late as i64),
-            ("messages en tout", self.books.read as i64),
-            ("écriture (ms)", (done.phases.total * 1000.0).round() as i64),
+            ("en tout", self.books.read as i64),
+            ("écrit (ms)", (done.phases.total * 1000.0).round() as i64),
         ]);
         self.retries += u64::from(done.retries);
         self.reading += reading;

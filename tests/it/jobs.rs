@@ -35,7 +35,7 @@ fn a_job_tells_a_line_and_its_latest_records_and_ends_when_it_is_stopped() {
     let status = job.status();
     assert!(status.text().starts_with("essai : en cours depuis"), "{status}");
     let records = status.records().unwrap();
-    assert_eq!(records.names(), ["heure", "lus", "écrits"]);
+    assert_eq!(records.names(), ["heure (UTC)", "lus", "écrits"]);
     assert!(records.height() == 5 && !records.to_string().contains("30\n"), "the latest five: {records}");
     assert!(status.to_html().contains("<table") && status.to_html().contains("en cours depuis"));
     assert_eq!(job.stop().unwrap().text(), "fini");

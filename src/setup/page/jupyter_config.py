@@ -48,15 +48,18 @@ def frame(soup, table):
 
 
 def dress(html, name):
-    """The cells' HTML as a page: its title, its table of contents, and the HTML with French typography."""
+    """The cells' HTML as a page: its title, its contents, which cells failed, and the HTML with French typography."""
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(str(html), "html.parser")
     french(soup, ".jp-MarkdownOutput", SPACES + LETTERS)
     # The sentences of outputs keep their letters; tables and what is printed keep their spaces too.
     french(soup, ".jp-OutputArea-output > p, .jp-OutputArea-output figcaption", SPACES)
+    failed = []
     for number, cell in enumerate(soup.select(".jp-CodeCell"), 1):
         cell["id"] = f"cellule-{number}"
+        if cell.select_one('[data-mime-type$="stderr"]'):
+            failed.append(number)
         prompt = soup.new_tag("span", attrs={"class": "prompt", "aria-hidden": "true"}, string=f"[{number}]")
         cell.insert(0, prompt)
     for code in soup.find_all("code"):
@@ -83,7 +86,7 @@ def dress(html, name):
     if title is None:
         title = name
         html = f"{soup.new_tag('h1', string=name)}{html}"
-    return {"title": title, "contents": contents, "html": html}
+    return {"title": title, "contents": contents, "failed": failed, "html": html}
 
 
 c.HTMLExporter.template_name = "spar"

@@ -2,10 +2,11 @@ use crate::desk::Desk;
 use crate::listen::config_on;
 use crate::local::client;
 use crate::messages::{Draft, gone, message};
+use crate::server::Server;
 use crate::support::{config, config_in, eventually};
 use spar::config::Secret;
 use spar::job::Control;
-use spar::kafka::{gaps_topic, tail, topic_info};
+use spar::kafka::{Raw, gaps_topic, tail, topic_info};
 use spar::local::{LocalSettings, start};
 use spar::{Config, Ingest, Journal, Mastodon, Pipeline, Producer, Timestamp, Until};
 use std::collections::HashSet;
@@ -157,6 +158,67 @@ fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
         );
         assert_eq!((lost, doubled), (0, 0));
     }
+}
+
+#[test]
+fn what_waited_for_kafka_when_partie1_was_killed_lies_in_the_gap_although_newer_toots_are_there() {
+    const NAME: &str = "what_waited_for_kafka_when_partie1_was_killed_lies_in_the_gap_although_newer_toots_are_there";
+    let listen = |config: &Config| {
+        let mastodon = Mastodon::connect(config).unwrap();
+        let ingest = Ingest::new(config, &mastodon, &Producer::connect(config).unwrap(), Journal::default());
+        ingest.listen(Until::CaughtUp, &Control::quiet()).unwrap()
+    };
+    if std::env::var(CHILD).is_ok() {
+        listen(&given());
+        return;
+    }
+    let kafka = Server::kafka();
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        LocalSettings { statuses: 3000, speed: Some(7.0 * 86_400.0 / 8.0), ..LocalSettings::new(folder.path()) };
+    let server = start(&settings).unwrap();
+    let config = config_on(Config { state: folder.path().join("state"), ..kafka.config() }, &server);
+    let more = [
+        ("MASTODON_URL", server.url.as_str()),
+        ("MASTODON_CONTROL", server.control.as_str()),
+        ("MASTODON_ACCESS_TOKEN", config.access_token.as_ref().unwrap().expose()),
+    ];
+    let state = folder.path().join("child");
+    let mut listener = child(NAME, &config, &state, &more);
+    let soon = |what: &str, is_so: &mut dyn FnMut() -> bool| eventually(what, Duration::from_secs(60), is_so);
+    soon("messages are in the topic", &mut || topic_info(&config).unwrap().records() > 20);
+    kafka.kill();
+    let killed = Timestamp::now();
+    let notes = || files(&state).into_iter().filter(|name| name.starts_with("waiting-")).count();
+    soon("the listener notes that toots wait", &mut || notes() == 1);
+    signal(&mut listener, "-KILL");
+    kafka.start();
+    // As in a partition whose leader was there.
+    let loader = Desk::loader(&config);
+    let newer = message("newer").json();
+    loader.put(&config.topic, Raw { key: Some("newer"), value: Some(&newer), ..Raw::default() }).unwrap();
+    loader.flush().unwrap();
+
+    listen(&Config { state: state.clone(), ..config.clone() });
+    let gaps = tail(&config, &gaps_topic(&config.topic), u32::MAX).unwrap();
+    let gap: serde_json::Value = serde_json::from_slice(gaps.last().unwrap().value.as_ref().unwrap()).unwrap();
+    let from: Timestamp = gap["from"].as_str().unwrap().parse().unwrap();
+    println!("Kafka was gone at {killed}; the gap: {gap}");
+    // What was sent just before may not have been acknowledged either; a second is far more than that takes.
+    assert!(from <= killed.plus(Duration::from_secs(1)), "{gap}, but Kafka was gone at {killed}");
+    assert_ne!(gap["from_id"], "newer");
+    assert_eq!(notes(), 0, "it is forgotten once the gap is recorded");
+}
+
+/// The names of all files below a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => files(&path),
+            _ => vec![entry.file_name().to_string_lossy().into_owned()],
+        })
+        .collect()
 }
 
 /// How many different messages the topic holds.
