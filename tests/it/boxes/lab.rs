@@ -22,14 +22,19 @@ fn as_in_compose(here: &[(&str, String)]) -> Command {
 
 /// The status of an answer, nothing when none comes.
 fn status(port: u16, path: &str, token: Option<&str>) -> Option<u16> {
+    answer(port, path, token, 64)?.split(' ').nth(1)?.parse().ok()
+}
+
+/// The first bytes of an answer, with its head.
+fn answer(port: u16, path: &str, token: Option<&str>, most: u64) -> Option<String> {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let limit = Some(Duration::from_secs(10));
     socket.set_read_timeout(limit).and_then(|()| socket.set_write_timeout(limit)).unwrap();
     let token = token.map(|t| format!("Authorization: token {t}\r\n")).unwrap_or_default();
     write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
-    socket.take(64).read_to_string(&mut answer).ok()?;
-    answer.split(' ').nth(1)?.parse().ok()
+    socket.take(most).read_to_string(&mut answer).ok()?;
+    Some(answer)
 }
 
 #[test]
@@ -51,6 +56,14 @@ fn the_images_command_opens_jupyter_for_who_has_the_token() {
     assert_eq!(status(port, "/api/contents", Some("another")), Some(403));
     assert_eq!(status(port, "/api/contents", Some("invented-token")), Some(200));
     assert!(!state.path().join("local/endpoints.json").exists(), "nothing is embedded");
+    let given = |path: &str| answer(port, path, Some("invented-token"), 1 << 20).unwrap();
+    assert!(given("/lab").contains("custom/custom.css"), "the page asks for our style");
+    let style = given("/custom/custom.css");
+    assert!(style.contains("[data-jp-theme-light=\"false\"] { color-scheme: dark; }"), "{style}");
+    let settings = given("/lab/api/settings/@jupyterlab/apputils-extension:notification");
+    assert!(settings.contains("\"fetchNews\""), "{settings}");
+    let default = settings.split("\"fetchNews\"").find_map(|rest| rest.split("\"default\": \"").nth(1));
+    assert!(default.is_some_and(|d| d.starts_with("false")), "no news are fetched: {settings}");
 }
 
 #[test]
