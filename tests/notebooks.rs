@@ -370,6 +370,8 @@ fn index_is_right(world: &World) {
     let links: Vec<_> = links.map(|(_, value)| value).collect();
     assert_eq!(links, spar::runner::NOTEBOOKS.map(|name| format!("{name}.html")));
     let rows = world.number("SELECT count(*) FROM filtered_toots");
+    // Large numbers are in groups of three digits.
+    let index = index.replace('\u{202f}', "");
     for told in [
         "Partie 5 – Visualisations".to_owned(),
         format!("<code>filtered_toots</code> <span>{rows}</span>"),
