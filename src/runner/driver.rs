@@ -15,8 +15,8 @@ const SCRIPT: &str = include_str!("execute.py");
 /// What a driver tells.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The kernel answers.
-    Ready,
+    /// The kernel answers, so many seconds after it was started.
+    Ready { seconds: f64 },
     /// A cell begins.
     Cell { index: usize, of: usize, source: String },
     /// A cell asks its reader something; `outputs` is what it showed so far.
@@ -88,14 +88,15 @@ impl Driver {
             Error::cannot("understand the driver", format!("{e} in {:?}", line.get(..200).unwrap_or(&line)))
         })?;
         let number = |key: &str| value[key].as_u64().unwrap_or(0) as usize;
+        let seconds = || value["seconds"].as_f64().unwrap_or(0.0);
         let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
         Ok(match value["event"].as_str() {
-            Some("ready") => Event::Ready,
+            Some("ready") => Event::Ready { seconds: seconds() },
             Some("cell") => Event::Cell { index: number("index"), of: number("of"), source: text("source") },
             Some("input") => Event::Input { outputs: value["outputs"].clone() },
             Some("done") => Event::Done {
                 index: number("index"),
-                seconds: value["seconds"].as_f64().unwrap_or(0.0),
+                seconds: seconds(),
                 ended: match value["ended"].as_str() {
                     Some("complete") => Ended::Complete,
                     Some("gone") => Ended::Gone,

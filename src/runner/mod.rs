@@ -63,6 +63,8 @@ pub struct Ran {
     pub notebook: String,
     /// How many code cells ran, the failed one included.
     pub cells: usize,
+    /// Seconds that the kernel took to start; all but the first start beside the notebook before.
+    pub start: f64,
     /// Seconds from the kernel's readiness to the last cell's end.
     pub seconds: f64,
     /// Seconds of each cell.
@@ -172,12 +174,14 @@ fn notebook(
 ) -> Result<Ran> {
     let mut started = Some(started);
     progress.notebook(name);
-    let mut ran = Ran { notebook: name.into(), cells: 0, seconds: 0.0, cell_seconds: Vec::new(), failure: None };
+    let mut ran =
+        Ran { notebook: name.into(), cells: 0, start: 0.0, seconds: 0.0, cell_seconds: Vec::new(), failure: None };
     let mut begin = Instant::now();
     let mut lines: Vec<String> = Vec::new();
     loop {
         match driver.hear()? {
-            Event::Ready => {
+            Event::Ready { seconds } => {
+                ran.start = seconds;
                 begin = Instant::now();
                 driver.say("go")?;
             }
@@ -253,10 +257,10 @@ fn first_line(source: &str) -> String {
 }
 
 impl Outcome {
-    /// Seconds of every cell, `{"partie1": [2.1, …], …}` on one line.
+    /// Seconds of every kernel's start and of every cell, `{"partie1": {"start": 3.1, "cells": [2.1, …]}, …}` on one line.
     pub fn timings(&self) -> String {
-        let all: serde_json::Map<_, _> =
-            self.ran.iter().map(|r| (r.notebook.clone(), r.cell_seconds.clone().into())).collect();
+        let one = |r: &Ran| serde_json::json!({"start": r.start, "cells": r.cell_seconds});
+        let all: serde_json::Map<_, _> = self.ran.iter().map(|r| (r.notebook.clone(), one(r))).collect();
         serde_json::Value::Object(all).to_string()
     }
 }
