@@ -37,6 +37,9 @@ enum What {
     Services(ServicesAction),
     /// Run the project's tests; what follows `--` goes to `cargo test`
     Test {
+        /// Instead, work in JupyterLab as a person does, in a real browser (Chromium)
+        #[arg(long)]
+        browser: bool,
         /// Handed to `cargo test`
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -123,7 +126,7 @@ fn main() -> ExitCode {
         What::Lab { arguments } => lab(&arguments),
         What::Check => check(),
         What::Services(action) => act(&action),
-        What::Test { arguments } => test(&arguments),
+        What::Test { browser, arguments } => test(browser, &arguments),
         What::Doc => Config::from_env().and_then(|c| runner::doc(&c)).map(|page| {
             println!("{}", page.display());
             ExitCode::SUCCESS
@@ -260,11 +263,15 @@ fn confirmed(question: &str, yes: bool) -> bool {
 }
 
 /// Runs `cargo test` with the tools that the tests use.
-fn test(arguments: &[String]) -> Result<ExitCode> {
+fn test(browser: bool, arguments: &[String]) -> Result<ExitCode> {
     let config = Config::from_env()?;
-    let tools = setup::ensure_for_tests(&config)?;
+    let (tools, which) = match browser {
+        true => (setup::ensure_for_browser(&config)?, ["--test", "browser"].as_slice()),
+        false => (setup::ensure_for_tests(&config)?, [].as_slice()),
+    };
     Kernel::prepare(&config, &tools)?;
-    runner::cargo_test(&config, arguments)
+    let arguments: Vec<_> = which.iter().map(|word| (*word).to_owned()).chain(arguments.iter().cloned()).collect();
+    runner::cargo_test(&config, &arguments)
 }
 
 fn lease(config: &Config) -> Result<Services> {
