@@ -32,7 +32,7 @@ impl Kernel {
         let (library, held) = keep(&built, &folder.join("lib"))?;
         let init = init(&library, &built)?;
         write(&folder.join("evcxr/init.evcxr"), &init)?;
-        write(&folder.join("evcxr/prelude.rs"), &prelude(&config.home)?)?;
+        write(&folder.join("evcxr/prelude.rs"), &prelude(&config.home))?;
         let spec = serde_json::json!({
             "display_name": "Rust",
             "language": "rust",
@@ -184,12 +184,13 @@ fn init(library: &Path, built: &Path) -> Result<String> {
 
 /// What a kernel does before it is ready: the work of a notebook's opening cell, in the same words, and a first inferred
 /// type. evcxr knows the dependency then, and rust-analyzer has read the crate; that is most of an opening cell's time.
-fn prelude(home: &Path) -> Result<String> {
-    let facade = home.join("kernel").canonicalize().map_err(|e| Error::path(&home.join("kernel"), &e))?;
+fn prelude(home: &Path) -> String {
+    // Without the facade no notebook finds the crate, and its first cell says so.
+    let Ok(facade) = home.join("kernel").canonicalize() else { return String::new() };
     let path = facade.display().to_string().replace('\\', r"\\").replace('"', r#"\""#);
-    Ok(format!(
+    format!(
         ":dep spar = {{ path = \"{path}\", package = \"spar-kernel\" }}\nuse spar::prelude::*;\nlet _spar = Config::from_env();\n"
-    ))
+    )
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

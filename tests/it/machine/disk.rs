@@ -133,7 +133,7 @@ fn results_on_a_full_disk_are_told_and_leave_nothing_half_written() {
         spar.args(["run", "--from", &from, "--out", &out, "words"]).output().unwrap()
     };
     let steps =
-        [(0, "write into"), (4 << 10, "write the executed words.ipynb into"), (40 << 10, "render 1 of 1 pages")];
+        [(0, "write into"), (4 << 10, "write the executed words.ipynb into"), (20 << 10, "render 1 of 1 pages")];
     for (room, told) in steps {
         let ballast = disk.fill(room);
         fails_with(&run(), &[told, "No space left on device", "--out"]);
