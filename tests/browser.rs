@@ -91,7 +91,7 @@ fn open(place: &Place) -> (Lab, String) {
 }
 
 #[test]
-fn a_person_works_in_jupyterlab_and_exports_a_page() {
+fn a_person_runs_notebooks_and_single_cells_in_jupyterlab() {
     let browser = browser();
     let place = Place(tempfile::tempdir().unwrap());
     place.notebooks();
