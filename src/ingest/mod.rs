@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::job::{Control, Job, Until};
 use crate::kafka::{Cursor, Producer};
 use crate::mastodon::{Gap, Incoming, Mastodon};
-use crate::services::is_taken;
+use crate::services::{create_private, is_taken};
 use crate::timestamp::Timestamp;
 use crate::toot::{Change, Keywords, Message, Status, Verdict, judge};
 use end::End;
@@ -173,9 +173,9 @@ fn alone(config: &Config, place: &str) -> Result<File> {
     let mut hash = DefaultHasher::new();
     place.hash(&mut hash);
     let file = config.source_state().join(format!("listening-{:016x}.lock", hash.finish()));
-    let cannot = |e: std::io::Error| Error::path(&file, &e);
-    std::fs::create_dir_all(config.source_state()).map_err(cannot)?;
-    let lock = File::options().create(true).truncate(false).write(true).open(&file).map_err(cannot)?;
+    create_private(&config.source_state())?;
+    let lock = File::options().create(true).truncate(false).write(true).open(&file);
+    let lock = lock.map_err(|e| Error::path(&file, &e))?;
     if is_taken(lock.try_lock(), &file, "set SPAR_STATE to a folder on a local disk")? {
         return Ok(lock);
     }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::job::{Control, Job, Until};
 use crate::postgres::{Hook, Outcome, Sink};
-use crate::stream::{Batch, Rules};
+use crate::stream::{Batch, Rules, WindowKinds};
 use feed::{Fed, Feed, Line, ROWS, Survey};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +37,7 @@ const FEWEST: u64 = 250;
 ///
 /// It holds no state of its own: positions, watermarks and sums are in the database. Each run takes the partitions
 /// over; an older run that is still alive is refused at its next batch.
+#[derive(Clone)]
 pub struct Pipeline {
     config: Config,
     rules: Rules,
@@ -49,6 +50,11 @@ impl Pipeline {
     /// the table `gaps`, with reason `retention`, and the run goes on at the first record that is left.
     pub fn accept_gap(&mut self, accept: bool) {
         self.accept_gap = accept;
+    }
+
+    /// The kinds of windows that the settings name, where the tables have others: the tables' ones are kept.
+    fn left_aside(&self) -> Option<&WindowKinds> {
+        self.config.windows.as_ref().filter(|windows| **windows != self.rules.kinds)
     }
 
     /// Makes `hook` be called between any two steps of a batch, for tests of what a crash leaves behind.
@@ -73,12 +79,7 @@ impl Pipeline {
     ///
     /// Fails if the system gives no thread; failures of the run are told by the job.
     pub fn start(&self) -> Result<Job> {
-        let mut pipeline = Self {
-            config: self.config.clone(),
-            rules: self.rules.clone(),
-            hook: self.hook.clone(),
-            accept_gap: self.accept_gap,
-        };
+        let mut pipeline = self.clone();
         let Config { kafka, topic, .. } = &self.config;
         // Never shown: the address holds a password.
         let place = format!("{} {topic} {}", kafka.as_deref().unwrap_or(""), self.config.database_url()?.expose());

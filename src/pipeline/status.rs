@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::display::Table;
 use crate::error::Result;
 use crate::kafka::{gaps_topic, topic_info};
-use crate::postgres::{Store, about, ledger};
+use crate::postgres::{Store, about, agreement, ledger};
 use crate::runtime::block_on;
 use polars::prelude::df;
 use std::fmt;
@@ -42,7 +42,7 @@ impl StreamStatus {
         let store = Store::connect(config)?;
         let applied = block_on(ledger::applied(&store.client))?;
         // What the tables go by, whatever this process was told.
-        let kept = block_on(about(&store.client, "lateness_seconds"))?.and_then(|seconds| seconds.parse().ok());
+        let kept = block_on(about(&store.client, agreement::LATENESS))?.and_then(|seconds| seconds.parse().ok());
         let lateness = kept.map_or(config.lateness, Duration::from_secs);
         let mut topics = vec![topic_info(config)?];
         let gaps = Config { topic: gaps_topic(&config.topic), ..config.clone() };

@@ -38,7 +38,7 @@ impl Pipeline {
                 pipeline.rules.source, config.source
             ));
         }
-        if let Some(windows) = config.windows.as_ref().filter(|windows| **windows != pipeline.rules.kinds) {
+        if let Some(windows) = pipeline.left_aside() {
             say(format!(
                 "Attention : cette base a les fenêtres « {} », pas « {windows} » ; Store::create_tables les change.",
                 pipeline.rules.kinds

@@ -38,7 +38,7 @@ pub fn worker(config: &Config, accept_gap: bool) -> Result<()> {
     let mut log = Log { last: Instant::now(), told: 0 };
     let mut pipeline = Pipeline::quiet(config)?;
     pipeline.accept_gap(accept_gap);
-    if let Some(windows) = config.windows.as_ref().filter(|windows| **windows != pipeline.rules.kinds) {
+    if let Some(windows) = pipeline.left_aside() {
         log.line(format_args!(
             "SPAR_WINDOWS={windows} is left aside: the tables have {}; partie2 changes them, and the workers follow",
             pipeline.rules.kinds

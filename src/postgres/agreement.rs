@@ -15,8 +15,9 @@ use tokio_postgres::{GenericClient, Transaction};
 const LOCK: i64 = 0x7370_6172;
 
 /// The keys of `about` for the settings of [`MADE_WITH`], in their order, then the one of the kinds of windows.
-const KEYS: [&str; 4] = ["languages", "window_seconds", "lateness_seconds", "windows"];
-const WINDOWS: &str = KEYS[3];
+const KEYS: [&str; 4] = ["languages", "window_seconds", LATENESS, WINDOWS];
+pub(crate) const LATENESS: &str = "lateness_seconds";
+pub(crate) const WINDOWS: &str = "windows";
 
 /// What the table `about` holds of the rules.
 type Kept = BTreeMap<String, String>;

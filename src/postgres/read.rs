@@ -2,7 +2,7 @@
 
 use super::connect::statement_failed;
 use super::value::{Date, Numeric, Timestamp, quoted};
-use super::{Store, about};
+use super::{Store, about, agreement};
 use crate::display::Table;
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
@@ -41,7 +41,7 @@ impl Store {
     pub fn windows(&self, kind: &str) -> Result<Table> {
         let action = format!("read the windows {kind:?}");
         let kind: WindowKind = kind.parse().map_err(|why: String| Error::cannot(action.as_str(), why).invalid())?;
-        let kept = block_on(about(&self.client, "windows"))?.unwrap_or_default();
+        let kept = block_on(about(&self.client, agreement::WINDOWS))?.unwrap_or_default();
         if !kept.parse::<WindowKinds>().is_ok_and(|kinds| kinds.iter().any(|k| k == kind)) {
             return Err(Error::cannot(
                 action,
