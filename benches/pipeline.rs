@@ -4,11 +4,13 @@
 //! It needs KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or the embedded services running. It works on a topic and
 //! databases of its own and removes them. Measure on a quiet machine: Kafka and PostgreSQL share its cores.
 
+#[path = "common/database.rs"]
+mod database;
 #[path = "common/messages.rs"]
 mod messages;
 
+use database::with_database;
 use messages::Messages;
-use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::{Loader, Raw};
 use spar::stream::{Place, Record, Rules, Stream};
@@ -80,12 +82,6 @@ fn measure(config: &Config, run: usize, kinds: &str, toots: usize, kept: u64) ->
         cpu_seconds() - used
     );
     Ok(toots as f64 / seconds)
-}
-
-fn with_database(config: &Config, name: &str) -> Config {
-    let mut url = url::Url::parse(config.database_url().expect("a database").expose()).expect("a URL");
-    url.set_path(name);
-    Config { database_url: Some(Secret::new(url)), ..config.clone() }
 }
 
 /// Puts generated toots into the topic; gives how many of them are in English.

@@ -3,13 +3,15 @@
 //!
 //! It needs KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or the embedded services running, and cleans up after itself.
 
+#[path = "common/database.rs"]
+mod database;
 #[path = "common/messages.rs"]
 mod messages;
 
+use database::with_database;
 use messages::Messages;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::{Loader, Raw};
 use spar::pipeline::StreamStatus;
@@ -142,10 +144,4 @@ fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-fn with_database(config: &Config, name: &str) -> Config {
-    let mut url = url::Url::parse(config.database_url().expect("a database").expose()).expect("a URL");
-    url.set_path(name);
-    Config { database_url: Some(Secret::new(url)), ..config.clone() }
 }

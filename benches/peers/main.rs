@@ -9,6 +9,8 @@
 
 mod bench;
 mod contender;
+#[path = "../common/database.rs"]
+mod database;
 mod environment;
 mod latency;
 mod machine;
@@ -20,8 +22,8 @@ mod truth;
 
 use bench::Bench;
 use contender::{Contender, Program};
+use database::with_database;
 use results::{Latency, Results, Run, whole};
-use spar::config::Secret;
 use spar::job::Control;
 use spar::kafka::Loader;
 use spar::services::{self, Services};
@@ -194,10 +196,4 @@ fn ours() -> Result<()> {
     Pipeline::quiet(&config)?.run_with(&Control::quiet(), Until::CaughtUp)?;
     println!("END 0");
     Ok(())
-}
-
-fn with_database(config: &Config, name: &str) -> Config {
-    let mut url = url::Url::parse(config.database_url().expect("a database").expose()).expect("a URL");
-    url.set_path(name);
-    Config { database_url: Some(Secret::new(url)), ..config.clone() }
 }
