@@ -1,5 +1,7 @@
 //! JupyterLab as a person uses it, in a real browser: `./spar test --browser`. Takes about five minutes on 2 cores.
 
+#[path = "it/signals.rs"]
+mod signals;
 #[path = "it/support.rs"]
 mod support;
 
@@ -53,7 +55,7 @@ struct Lab(Child);
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        signals::send(self.0.id() as i32, signals::Signal::TERM);
         let _ = self.0.wait();
     }
 }

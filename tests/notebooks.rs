@@ -8,6 +8,8 @@ mod stand_in;
 mod payloads;
 #[path = "notebooks/promises.rs"]
 mod promises;
+#[path = "it/signals.rs"]
+mod signals;
 
 use payloads::{assert_inert, assert_plain, assert_whole_in_itself, elements, hostile};
 use serde_json::{Value, json};
@@ -546,7 +548,7 @@ fn kill_in_partie2(world: &World, victims: impl Fn(&World, u32) -> Vec<u32>) {
         std::thread::sleep(Duration::from_millis(10));
     }
     for pid in victims(world, run.id()) {
-        Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+        signals::send(pid as i32, signals::Signal::KILL);
     }
     assert!(!run.wait().unwrap().success(), "a run that was killed must fail");
 }

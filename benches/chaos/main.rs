@@ -23,6 +23,8 @@ mod place;
 mod server;
 #[path = "../../tests/it/session.rs"]
 mod session;
+#[path = "../../tests/it/signals.rs"]
+mod signals;
 mod slow;
 #[path = "../../tests/it/machine/small_disk.rs"]
 mod small_disk;

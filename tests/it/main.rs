@@ -48,6 +48,7 @@ mod scoring;
 mod server;
 mod services;
 mod session;
+mod signals;
 mod sink;
 mod sse;
 mod stand_in;

@@ -17,6 +17,18 @@ pub fn message(id: &str) -> Draft {
     }))
 }
 
+/// The design's seven batches, for windows of five minutes and a lateness of two: times on one day, and keys.
+#[allow(dead_code, reason = "each user takes its part")]
+pub const SEVEN_BATCHES: [&[(&str, &str)]; 7] = [
+    &[("12:00:10", "a"), ("12:01:00", "a"), ("12:04:59", "b")],
+    &[],
+    &[("12:07:01", "a")],
+    &[("12:03:00", "a"), ("12:06:00", "a")],
+    &[("12:04:00", "a"), ("12:05:00", "z"), ("12:05:01", "z")],
+    &[("12:30:00", "q")],
+    &[],
+];
+
 /// A delete or a retract: 16 null keys but the id.
 pub fn gone(id: &str, event: &str) -> Draft {
     let mut draft = message(id).event(event);

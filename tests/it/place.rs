@@ -1,13 +1,13 @@
 //! A state folder of a test's own, whose servers it may kill.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use crate::signals::{Signal, send};
 use crate::support::{command, config_in, eventually};
 use spar::Config;
 use spar::config::{Endpoints, Secret};
 use spar::services::{self, Services};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// How long a stop may take before the test gives up.
@@ -86,12 +86,12 @@ pub(crate) fn runs(pid: i32) -> bool {
 
 /// SIGKILL, to a process that this test started, and waits for its end.
 pub(crate) fn kill(pid: i32) {
-    end(pid, "-KILL");
+    end(pid, Signal::KILL);
 }
 
 /// The same with another signal.
-pub(crate) fn end(pid: i32, signal: &str) {
-    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+pub(crate) fn end(pid: i32, signal: Signal) {
+    assert!(send(pid, signal));
     eventually("a process ends at a signal", LIMIT, || !runs(pid));
 }
 

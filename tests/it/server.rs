@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use crate::place::{Place, at, end};
+use crate::signals::Signal;
 use crate::support::{command, config, query, unique};
 use spar::Config;
 use spar::config::Embedded;
@@ -42,11 +43,11 @@ impl Server {
 
     /// SIGKILL.
     pub fn kill(&self) {
-        self.end("-KILL");
+        self.end(Signal::KILL);
     }
 
     /// Any signal that ends it; waits until it has ended.
-    pub fn end(&self, signal: &str) {
+    pub fn end(&self, signal: Signal) {
         end(self.place.pid(self.note).unwrap(), signal);
     }
 

@@ -1,6 +1,7 @@
 //! The embedded services live as long as someone holds a lease, survive crashes, and never take others with them.
 
 use crate::place::{LIMIT, Place, at, kill, runs};
+use crate::signals::{Signal, send};
 use crate::support::{command, config_in, eventually, home, query};
 use spar::Config;
 use spar::config::Endpoints;
@@ -119,16 +120,16 @@ fn pinned_services_stay_until_down_and_then_as_long_as_someone_uses_them() {
 fn services_that_are_being_stopped_are_called_so() {
     let place = Place::new("stopping", false);
     let holder = place.start();
-    let postgres = place.pid("postgres/process.json").unwrap().to_string();
-    let signal = |name: &str| assert!(Command::new("kill").args([name, &postgres]).status().unwrap().success());
+    let postgres = place.pid("postgres/process.json").unwrap();
+    let signal = |signal| assert!(send(postgres, signal));
     let status = || services::status(&place.config()).unwrap().to_string();
     assert!(status().contains("running"), "{}", status());
     // A server that takes its time: it hears nothing until it is woken.
-    signal("-STOP");
+    signal(Signal::STOP);
     drop(holder);
     eventually("the status says so", LIMIT, || status().contains("stopping"));
     assert!(!status().contains("running"), "{}", status());
-    signal("-CONT");
+    signal(Signal::CONT);
     place.wait_until_stopped();
     assert!(status().contains("stopped"), "{}", status());
 }

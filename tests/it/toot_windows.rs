@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 use crate::exactly_once::story;
-use crate::messages::{gone, message};
+use crate::messages::{SEVEN_BATCHES, gone, message};
 use crate::support::{eventually, fresh_database};
 use crate::worker::Worker;
 use crate::workers;
@@ -67,16 +67,7 @@ fn the_seven_batches_leave_the_counts_of_the_design() {
         ..database.clone()
     };
     let desk = Desk::with_topic(config, 1);
-    let batches: [&[(&str, &str)]; 7] = [
-        &[("12:00:10", "a"), ("12:01:00", "a"), ("12:04:59", "b")],
-        &[],
-        &[("12:07:01", "a")],
-        &[("12:03:00", "a"), ("12:06:00", "a")],
-        &[("12:04:00", "a"), ("12:05:00", "z"), ("12:05:01", "z")],
-        &[("12:30:00", "q")],
-        &[],
-    ];
-    for batch in batches {
+    for batch in SEVEN_BATCHES {
         let toot = |(time, tag): &(&str, &str)| message(time).at(&format!("2024-10-10T{time}Z")).tags(&[tag]);
         desk.send(&batch.iter().map(toot).collect::<Vec<_>>());
         desk.run();

@@ -1,4 +1,4 @@
-use crate::messages::{message, record, rules};
+use crate::messages::{SEVEN_BATCHES, message, record, rules};
 use proptest::prelude::*;
 use spar::Timestamp;
 use spar::stream::{ChangeKind, Stream, Width, closing, tumbling};
@@ -51,17 +51,8 @@ fn the_seven_batches_give_the_counts_of_the_design() {
     rules.width = Width::new(Duration::from_secs(300)).unwrap();
     rules.lateness = Duration::from_secs(120);
     let mut stream = Stream::new(rules, [(0, None)]);
-    let batches: [&[(&str, &str)]; 7] = [
-        &[("12:00:10", "a"), ("12:01:00", "a"), ("12:04:59", "b")],
-        &[],
-        &[("12:07:01", "a")],
-        &[("12:03:00", "a"), ("12:06:00", "a")],
-        &[("12:04:00", "a"), ("12:05:00", "z"), ("12:05:01", "z")],
-        &[("12:30:00", "q")],
-        &[],
-    ];
     let (mut counts, mut late, mut offset) = (BTreeMap::new(), 0, 0);
-    for batch in batches {
+    for batch in SEVEN_BATCHES {
         for (time, key) in batch {
             let value = message(&offset.to_string()).at(&format!("2024-10-10T{time}Z")).user(key).json();
             stream.step(&record(offset, &value));

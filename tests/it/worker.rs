@@ -1,6 +1,7 @@
 //! `spar worker` as a process that a test starts, stops and kills.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use crate::signals::{Signal, send};
 use crate::support::{command, home};
 use spar::Config;
 use std::fs::File;
@@ -46,9 +47,8 @@ impl Worker {
         format!("spar-{}-", self.process.id())
     }
 
-    pub fn signal(&mut self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+    pub fn signal(&mut self, signal: Signal) {
+        assert!(send(self.process.id() as i32, signal));
     }
 
     /// What it wrote to its log so far.

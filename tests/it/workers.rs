@@ -2,6 +2,7 @@
 
 use crate::desk::Desk;
 use crate::messages::{Draft, gone, message};
+use crate::signals::Signal;
 use crate::support::eventually;
 use crate::worker::Worker;
 use spar::pipeline::StreamStatus;
@@ -97,13 +98,13 @@ fn workers_join_leave_and_die_while_toots_arrive_and_the_tables_are_those_of_one
         eventually("two workers share them", LIMIT, || all_of(&desk, &[&first, &second]));
 
         // One dies without a word, the other goes on alone.
-        second.signal("-KILL");
+        second.signal(Signal::KILL);
         eventually("the other takes over what the dead one held", LIMIT, || all_of(&desk, &[&first]));
 
         // One is asked to leave, and hands over at once.
         let third = Worker::start(&desk.config, folder.path(), "third");
         eventually("two workers share them again", LIMIT, || all_of(&desk, &[&first, &third]));
-        first.signal("-TERM");
+        first.signal(Signal::TERM);
         assert!(first.process.wait().unwrap().success(), "{}", first.told());
         third
     });

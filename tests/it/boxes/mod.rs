@@ -10,6 +10,7 @@ mod local;
 mod postgres;
 mod versions;
 
+use crate::signals::{Signal, send};
 use crate::support::{config_in, home};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -86,7 +87,7 @@ pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        send(self.0.id() as i32, Signal::TERM);
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
         while !matches!(self.0.try_wait(), Ok(Some(_))) {
             if std::time::Instant::now() > deadline {

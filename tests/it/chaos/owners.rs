@@ -2,6 +2,7 @@
 
 use super::ledgers::Verdict;
 use super::scene::{LIMIT, Scene, story, toot};
+use crate::signals::Signal;
 use crate::support::eventually;
 use std::time::Duration;
 
@@ -17,13 +18,13 @@ pub fn asleep(toots: usize, pause: Duration) -> Verdict {
     let mut first = scene.worker("first");
     scene.send(&story(0..third));
     scene.until_applied();
-    first.signal("-STOP");
+    first.signal(Signal::STOP);
     let second = scene.worker("second");
     scene.send(&story(third..2 * third));
     std::thread::sleep(pause);
     eventually("the second worker owns all", LIMIT, || scene.all_of(&second));
     scene.until_applied();
-    first.signal("-CONT");
+    first.signal(Signal::CONT);
     eventually("the first worker finds that it lost its partitions", LIMIT, || {
         first.told().contains("another worker owns it now") || first.told().matches("partitions: ").count() > 1
     });
@@ -51,7 +52,7 @@ pub fn kills(toots: usize, times: usize) -> Verdict {
         let (before, after) = part.split_at(rand::random_range(0..part.len()));
         scene.send(before);
         let victim = &mut workers[n % 2];
-        victim.signal("-KILL");
+        victim.signal(Signal::KILL);
         let _ = victim.process.wait();
         workers[n % 2] = scene.worker(&format!("{}", n + 2));
         scene.send_over(Duration::from_secs(1), after);

@@ -5,6 +5,7 @@ use super::scene::{LIMIT, Scene, story, toot};
 use crate::desk::Desk;
 use crate::server::Server;
 use crate::session::{Session, until_someone_waits};
+use crate::signals::Signal;
 use crate::support::{eventually, query};
 use spar::job::Control;
 use spar::postgres::{Fault, Step};
@@ -20,7 +21,7 @@ pub fn restarted(toots: usize) -> Verdict {
     // A worker of an empty topic joins nobody.
     scene.send(&[toot(0)]);
     let mut worker = scene.worker("worker");
-    let ways = ["-INT", "-QUIT", "-KILL", "-KILL"];
+    let ways = [Signal::INT, Signal::QUIT, Signal::KILL, Signal::KILL];
     let share = toots / ways.len();
     for (n, way) in ways.into_iter().enumerate() {
         eventually("the worker has partitions", LIMIT, || worker.told().contains("partitions: "));

@@ -4,6 +4,7 @@ use crate::desk::Desk;
 use crate::exactly_once::{clean_run, story};
 use crate::scoring::score;
 use crate::session::{Session, until_someone_waits};
+use crate::signals::Signal;
 use crate::support::query;
 use crate::worker::Worker;
 use spar::job::Control;
@@ -246,7 +247,7 @@ fn a_worker_hears_that_it_must_stop_while_postgres_is_away() {
     for _ in 0..2 {
         door.accept().unwrap();
     }
-    worker.signal("-TERM");
+    worker.signal(Signal::TERM);
     let asked = Instant::now();
     super::soon("the worker ends", || worker.process.try_wait().unwrap().is_some());
     println!("stopped after {:.1} s while PostgreSQL was away: {}", asked.elapsed().as_secs_f64(), worker.told());

@@ -3,11 +3,13 @@ use crate::listen::config_on;
 use crate::local::client;
 use crate::messages::{Draft, gone, message};
 use crate::server::Server;
+use crate::signals::{Signal, send};
 use crate::support::{config, config_in, eventually};
 use spar::config::Secret;
+use spar::ingest::IngestReport;
 use spar::job::Control;
 use spar::kafka::{Raw, gaps_topic, tail, topic_info};
-use spar::local::{LocalSettings, start};
+use spar::local::{LocalServer, LocalSettings, start};
 use spar::{Config, Ingest, Journal, Mastodon, Pipeline, Producer, Timestamp, Until};
 use std::collections::HashSet;
 use std::path::Path;
@@ -40,9 +42,31 @@ fn given() -> Config {
     config
 }
 
-fn signal(child: &mut Child, signal: &str) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+fn signal(child: &mut Child, signal: Signal) {
+    assert!(send(child.id() as i32, signal));
     assert!(!child.wait().unwrap().success(), "it was still at work");
+}
+
+/// partie1, until the local Mastodon's slice is over.
+fn listen(config: &Config) -> IngestReport {
+    let mastodon = Mastodon::connect(config).unwrap();
+    let ingest = Ingest::new(config, &mastodon, &Producer::connect(config).unwrap(), Journal::default());
+    ingest.listen(Until::CaughtUp, &Control::quiet()).unwrap()
+}
+
+/// A local Mastodon whose slice takes about eight seconds.
+fn server(folder: &Path) -> LocalServer {
+    let settings = LocalSettings { statuses: 3000, speed: Some(7.0 * 86_400.0 / 8.0), ..LocalSettings::new(folder) };
+    start(&settings).unwrap()
+}
+
+/// What a child needs to listen to it.
+fn address<'a>(server: &'a LocalServer, config: &'a Config) -> [(&'static str, &'a str); 3] {
+    [
+        ("MASTODON_URL", server.url.as_str()),
+        ("MASTODON_CONTROL", server.control.as_str()),
+        ("MASTODON_ACCESS_TOKEN", config.access_token.as_ref().unwrap().expose()),
+    ]
 }
 
 /// Enough for several batches: toots, edits, deletes, some late, in an order of their own.
@@ -89,7 +113,7 @@ fn partie2_killed_at_any_moment_leaves_the_tables_of_an_undisturbed_run() {
             std::mem::replace(&mut epochs, epoch) < epoch
         });
         std::thread::sleep(Duration::from_millis(n * 60));
-        signal(&mut worker, ["-KILL", "-TERM"][n as usize % 2]);
+        signal(&mut worker, [Signal::KILL, Signal::TERM][n as usize % 2]);
         positions.extend(desk.query("SELECT sum(next_offset)::text FROM stream_partition"));
     }
     let left = desk.run().books.read;
@@ -110,30 +134,18 @@ fn partie2_killed_at_any_moment_leaves_the_tables_of_an_undisturbed_run() {
 #[test]
 fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
     const NAME: &str = "partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records";
-    let listen = |config: &Config| {
-        let mastodon = Mastodon::connect(config).unwrap();
-        let ingest = Ingest::new(config, &mastodon, &Producer::connect(config).unwrap(), Journal::default());
-        ingest.listen(Until::CaughtUp, &Control::quiet()).unwrap()
-    };
     if std::env::var(CHILD).is_ok() {
         listen(&given());
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let settings =
-        LocalSettings { statuses: 3000, speed: Some(7.0 * 86_400.0 / 8.0), ..LocalSettings::new(folder.path()) };
-    let server = start(&settings).unwrap();
+    let server = server(folder.path());
     let config = config_on(Config { state: folder.path().join("state"), ..config() }, &server);
     let records = || topic_info(&config).unwrap().records();
     let mut kept: HashSet<String> = HashSet::new();
-    for how in ["-TERM", "-KILL"] {
+    for how in [Signal::TERM, Signal::KILL] {
         let before = records();
-        let more = [
-            ("MASTODON_URL", server.url.as_str()),
-            ("MASTODON_CONTROL", server.control.as_str()),
-            ("MASTODON_ACCESS_TOKEN", config.access_token.as_ref().unwrap().expose()),
-        ];
-        let mut listener = child(NAME, &config, &folder.path().join("child"), &more);
+        let mut listener = child(NAME, &config, &folder.path().join("child"), &address(&server, &config));
         eventually("messages are in the topic", Duration::from_secs(60), || records() > before + 20);
         signal(&mut listener, how);
         let ended = Timestamp::now();
@@ -153,7 +165,7 @@ fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
         let lost = kept.difference(&now).count();
         let doubled = records() - versions(&config);
         println!(
-            "partie1 stopped by {how}: {} records acknowledged, {lost} lost, {doubled} doubled, one gap",
+            "partie1 stopped by {how:?}: {} records acknowledged, {lost} lost, {doubled} doubled, one gap",
             kept.len()
         );
         assert_eq!((lost, doubled), (0, 0));
@@ -163,35 +175,23 @@ fn partie1_killed_in_its_middle_leaves_a_gap_that_the_next_run_records() {
 #[test]
 fn what_waited_for_kafka_when_partie1_was_killed_lies_in_the_gap_although_newer_toots_are_there() {
     const NAME: &str = "what_waited_for_kafka_when_partie1_was_killed_lies_in_the_gap_although_newer_toots_are_there";
-    let listen = |config: &Config| {
-        let mastodon = Mastodon::connect(config).unwrap();
-        let ingest = Ingest::new(config, &mastodon, &Producer::connect(config).unwrap(), Journal::default());
-        ingest.listen(Until::CaughtUp, &Control::quiet()).unwrap()
-    };
     if std::env::var(CHILD).is_ok() {
         listen(&given());
         return;
     }
     let kafka = Server::kafka();
     let folder = tempfile::tempdir().unwrap();
-    let settings =
-        LocalSettings { statuses: 3000, speed: Some(7.0 * 86_400.0 / 8.0), ..LocalSettings::new(folder.path()) };
-    let server = start(&settings).unwrap();
+    let server = server(folder.path());
     let config = config_on(Config { state: folder.path().join("state"), ..kafka.config() }, &server);
-    let more = [
-        ("MASTODON_URL", server.url.as_str()),
-        ("MASTODON_CONTROL", server.control.as_str()),
-        ("MASTODON_ACCESS_TOKEN", config.access_token.as_ref().unwrap().expose()),
-    ];
     let state = folder.path().join("child");
-    let mut listener = child(NAME, &config, &state, &more);
+    let mut listener = child(NAME, &config, &state, &address(&server, &config));
     let soon = |what: &str, is_so: &mut dyn FnMut() -> bool| eventually(what, Duration::from_secs(60), is_so);
     soon("messages are in the topic", &mut || topic_info(&config).unwrap().records() > 20);
     kafka.kill();
     let killed = Timestamp::now();
     let notes = || files(&state).into_iter().filter(|name| name.starts_with("waiting-")).count();
     soon("the listener notes that toots wait", &mut || notes() == 1);
-    signal(&mut listener, "-KILL");
+    signal(&mut listener, Signal::KILL);
     kafka.start();
     // As in a partition whose leader was there.
     let loader = Desk::loader(&config);

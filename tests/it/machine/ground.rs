@@ -1,6 +1,7 @@
 //! The command as a person types it, on a state of the test's own.
 
 use crate::place::runs;
+use crate::signals::{Signal, send};
 use crate::support::{command, eventually, home};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -109,8 +110,8 @@ impl Started {
         fs::read_to_string(&self.words).unwrap_or_default()
     }
 
-    pub fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap().success());
+    pub fn signal(&self, signal: Signal) {
+        assert!(send(self.pid(), signal));
     }
 
     /// SIGKILL: it gets no chance to put anything in order.

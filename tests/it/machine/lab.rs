@@ -3,6 +3,7 @@
 
 use super::ground::{Ground, LIMIT, Started, fails_with, told, words_only};
 use crate::local::client::{get, send};
+use crate::signals::Signal;
 use crate::support::eventually;
 use std::net::{TcpListener, TcpStream};
 
@@ -94,7 +95,7 @@ fn a_run_beside_an_open_lab_shares_its_services_which_stay_until_the_lab_gets_it
     assert!(lab.answers() && ground.state("endpoints.json").exists(), "the lab works on");
 
     // Sent to `spar` alone, as a supervisor does; in a terminal Ctrl-C reaches JupyterLab by itself.
-    lab.started.signal("-INT");
+    lab.started.signal(Signal::INT);
     lab.started.wait();
     ground.wait_until_nobody_is_left();
 }
@@ -108,7 +109,7 @@ fn a_lab_whose_port_is_taken_says_so_and_takes_another() {
     assert!(!lab.base.ends_with(&format!(":{port}")), "{}", lab.base);
     let said = lab.started.said();
     assert!(said.contains(&format!("port {port} is already in use")), "{said}");
-    lab.started.signal("-TERM");
+    lab.started.signal(Signal::TERM);
     lab.started.wait();
     ground.wait_until_nobody_is_left();
 }
