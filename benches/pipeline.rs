@@ -1,5 +1,5 @@
-//! Toots per second from Kafka into all four tables, on generated toots: `cargo bench --profile dev -- [toots]`; then the
-//! same with windows per language and per hashtag, run in turns with it.
+//! Toots per second from Kafka into all four tables, on generated toots: `cargo bench --profile dev -- [toots]
+//! [partitions]` (500,000 and 1); then the same with windows per language and per hashtag, run in turns with it.
 //!
 //! It needs KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL, or the embedded services running. It works on a topic and
 //! databases of its own and removes them. Measure on a quiet machine: Kafka and PostgreSQL share its cores.
@@ -22,11 +22,12 @@ const RUNS: usize = 3;
 const KINDS: &str = "1h by language, 1h by hashtag";
 
 fn main() -> Result<()> {
-    let toots = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(500_000usize);
+    let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<usize>().ok());
+    let (toots, partitions) = (numbers.next().unwrap_or(500_000), numbers.next().unwrap_or(1));
     let mut config = Config::from_env()?;
     config.topic = format!("bench_{}_stream", std::process::id());
     let loader = Loader::connect(&config)?;
-    loader.create_topic(&config.topic, 1)?;
+    loader.create_topic(&config.topic, partitions as i32)?;
     let kept = produce(&loader, &config.topic, toots)?;
     loader.flush()?;
     let (mut plain, mut more) = (Vec::new(), Vec::new());

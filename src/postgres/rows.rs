@@ -142,9 +142,12 @@ pub(crate) async fn take_out(run: &mut Run<'_>, written: &Written<'_>) -> Result
     Ok(())
 }
 
-/// Copies the toots of these changes into `filtered_toots`.
+/// Copies the toots of these changes into `filtered_toots`, in the order of their ids: the records of several partitions
+/// come in turns of some thousand, and the key's index is quickest at its end.
 pub(crate) async fn put<'a>(run: &mut Run<'_>, batch: &'a Batch, changes: impl Iterator<Item = &'a u32>) -> Result<()> {
-    let mut toots = changes.filter_map(|index| toot(batch, *index)).peekable();
+    let mut toots: Vec<(&str, u32)> = changes.map(|index| (batch.id(*index), *index)).collect();
+    toots.sort_by_key(|(id, _)| *id);
+    let mut toots = toots.into_iter().filter_map(|(_, index)| toot(batch, index)).peekable();
     if toots.peek().is_none() {
         return Ok(());
     }
