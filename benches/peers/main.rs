@@ -143,6 +143,10 @@ impl Session {
         loader.create_topic(&self.config.topic, PARTITIONS)?;
         let truth = Truth::produce(&loader, &self.config.topic, self.toots)?;
         println!("the topic holds {} messages in {PARTITIONS} partitions", whole(self.toots as f64));
+        // PostgreSQL makes the files of its log, and Kafka's compiler its code, at the first who comes: at nobody's cost.
+        let ours = &contender::ALL[0];
+        let run = self.bench(ours.name, rounds).run(ours, &truth, self.limit(ours));
+        println!("not counted  {}", Run::new(ours.name, self.toots, &self.begun, run));
         self.results.runs.retain(|run| run.toots != self.toots || runners.iter().all(|c| c.name != run.name));
         for round in 0..rounds {
             // Nobody is always the first, or always after the same one.

@@ -191,7 +191,7 @@ impl Results {
         sessions.sort_unstable();
         sessions.dedup();
         let _ = match sessions[..] {
-            [one] => writeln!(out, "All in one run, begun {one}, in turns."),
+            [one] => writeln!(out, "All in one run, begun {one}, in turns, after a first pass that is not counted."),
             _ => writeln!(
                 out,
                 "From {} runs: {}. Ratios between them are less sure.",
