@@ -1,5 +1,5 @@
 use super::axis::{count_ticks, time_ticks, whole};
-use super::sheet::{Words, room};
+use super::sheet::{Words, overhang, room};
 use super::{counted, counts, figure, note, numbers};
 use crate::display::{Figure, Table};
 use crate::error::Result;
@@ -49,7 +49,10 @@ pub fn lag(table: &Table, about: &str) -> Result<Figure> {
         };
         let (first, last) = if first == last { (first - ALONE, last + ALONE) } else { (first, last) };
         let ticks = count_ticks((highest as f64 * 1.05).max(1.0));
-        let frame = sheet.frame(&words, room(&ticks), 20.0);
+        let times = time_ticks(first, last, LABELS);
+        let mut frame = sheet.frame(&words, room(&ticks), 20.0);
+        // The last label may stand below the very corner.
+        frame.right -= overhang(times.iter().map(|(_, text)| text.as_str()));
         let x = |at: i64| frame.left + (frame.right - frame.left) * (at - first) as f64 / (last - first) as f64;
         let y = |n: u64| frame.bottom - (frame.bottom - frame.top) * n as f64 / (highest.max(1) as f64 * 1.05);
         let mut line: Vec<(f64, f64)> = Vec::new();
@@ -65,7 +68,7 @@ pub fn lag(table: &Table, about: &str) -> Result<Figure> {
         } else {
             sheet.path(&line, 1.5, ORANGE)?;
         }
-        for (at, text) in time_ticks(first, last, LABELS) {
+        for (at, text) in times {
             sheet.x_tick(x(at), frame.bottom, &text)?;
         }
         for tick in ticks {

@@ -285,3 +285,9 @@ fn label_line(text: &str, pixels: f64) -> String {
 pub(super) fn room(ticks: &[u64]) -> f64 {
     ticks.iter().map(|n| width(&axis::whole(*n), LABEL)).fold(0.0, f64::max)
 }
+
+/// What half of the widest of these labels of ticks needs beyond the margin.
+pub(super) fn overhang<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {
+    let half = labels.map(|text| width(text, LABEL) / 2.0).fold(0.0, f64::max);
+    (half - MARGIN).max(0.0)
+}

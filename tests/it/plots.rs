@@ -327,6 +327,26 @@ fn the_chart_of_the_lag_has_round_times_for_any_stretch_of_time() {
 }
 
 #[test]
+fn the_last_time_below_the_chart_of_the_lag_is_not_cut() {
+    for micros in [800_000, 1_000_000, 9_000_000, 7_200_000_000] {
+        let points: Vec<_> = (0..=10).map(|n| (micros / 10 * n, 10 - n)).collect();
+        let figure = plots::lag(&lag_table(&points), "").unwrap();
+        let number = |text: &str, name: &str| -> f64 {
+            let rest = text.split(&format!(" {name}=\"")).nth(1).unwrap();
+            rest.split('"').next().unwrap().parse().unwrap()
+        };
+        let width = number(figure.svg().split("<svg").nth(1).unwrap(), "width");
+        for label in figure.svg().split("<text").filter(|text| text.contains("middle") && text.contains("00:0")) {
+            let text = label.split('>').nth(1).unwrap().split('<').next().unwrap().trim();
+            // A digit is 0.636 em wide, the signs between them half of that.
+            let half = number(label, "font-size") * 0.5 * text.len() as f64 / 2.0;
+            let right = number(label, "x") + half;
+            assert!(right < width, "{text} reaches {right} of {width}");
+        }
+    }
+}
+
+#[test]
 fn ten_thousand_batches_keep_their_greatest_lag() {
     let points: Vec<_> = (0..10_000).map(|n| (n * 1_000_000, if n == 5_001 { 9_000 } else { 10 })).collect();
     let figure = plots::lag(&lag_table(&points), "").unwrap();
