@@ -1,6 +1,7 @@
-//! How long cells take: runs all notebooks once through the command and prints the figures that users feel.
+//! How long cells take: runs all notebooks through the command and prints the figures that users feel.
 //!
-//! `cargo bench --profile dev --bench notebooks`, after a first `./spar run`.
+//! `cargo bench --profile dev --bench notebooks -- [runs]` (2), after a first `./spar run`. In a fresh clone after
+//! `./spar setup` the first of these runs is a cold one: no service has data yet, nothing is in the system's caches.
 
 use serde_json::Value;
 use std::fs;
@@ -14,7 +15,14 @@ struct Cell {
 }
 
 fn main() {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let runs = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(2);
+    for run in 1..=runs {
+        println!("run {run} of {runs}");
+        measure(Path::new(env!("CARGO_MANIFEST_DIR")));
+    }
+}
+
+fn measure(home: &Path) {
     let out = tempfile::tempdir().expect("a temporary folder");
     let output = Command::new(env!("CARGO_BIN_EXE_spar"))
         .args(["run", "--timings", "--out"])
@@ -25,6 +33,9 @@ fn main() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let timings: Value = serde_json::from_slice(&output.stdout).expect("the command prints its timings");
     let (mut openings, mut first_lets, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    // Cells that say how long they wait, and a job's end: they measure the stream, not the kernel.
+    let mut waits = Vec::new();
+    let mut together = Vec::new();
     let first = timings["create_app"]["start"].as_f64().unwrap_or(f64::NAN);
     println!("a kernel's start, alone: {first:.2} s");
     for (name, timing) in timings.as_object().expect("one entry per notebook") {
@@ -34,9 +45,13 @@ fn main() {
             let seconds = seconds[at].as_f64().unwrap_or(f64::NAN);
             let cell = Cell { place: format!("{name} [{}]", at + 1), line, seconds };
             if at == 0 {
+                together.push(Cell { place: name.clone(), line: String::new(), seconds });
                 openings.push(cell);
+            } else if cell.line.contains(".wait") || cell.line.contains(".stop()") {
+                waits.push(cell);
             } else if !met_let && cell.line.starts_with("let ") {
                 met_let = true;
+                together.last_mut().expect("an opening cell").seconds += seconds;
                 first_lets.push(cell);
             } else {
                 others.push(cell);
@@ -45,7 +60,9 @@ fn main() {
     }
     print("opening cell", openings);
     print("first let", first_lets);
+    print("both together", together);
     print("other cells", others);
+    print("waiting cells", waits);
 }
 
 /// The first line of every code cell.
