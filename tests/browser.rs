@@ -1,4 +1,4 @@
-//! JupyterLab as a person uses it, in a real browser: `./spar test --browser`. Takes about five minutes on 2 cores.
+//! JupyterLab as a person uses it, in a real browser: `./spar test --browser`. Takes about four minutes on 2 cores.
 
 #[path = "it/signals.rs"]
 mod signals;
