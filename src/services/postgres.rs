@@ -47,6 +47,8 @@ pub(crate) fn plan(site: Site<'_>, ports: Vec<u16>) -> Result<Plan> {
         "shared_buffers=128MB",
         // Four times what it takes by itself: a batch of toots fills its log faster than it is written.
         "wal_buffers=16MB",
+        // Files of the log that were needed once are kept and written again, up to the server's own limit for all.
+        "min_wal_size=1GB",
         "max_connections=200",
         // A refused row or statement holds text of toots and passwords: neither belongs in a log.
         "log_error_verbosity=terse",
