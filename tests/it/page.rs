@@ -38,8 +38,13 @@ impl Place {
 
     /// The page as `jupyter nbconvert --to html` writes it.
     fn convert(&self) -> String {
+        self.convert_with(&[])
+    }
+
+    fn convert_with(&self, more: &[&str]) -> String {
         let mut convert = self.python("nbconvert");
-        let done = convert.args(["--to", "html", "--stdout", "--log-level=ERROR", "essai.ipynb"]).output().unwrap();
+        convert.args(["--to", "html", "--stdout", "--log-level=ERROR", "essai.ipynb"]).args(more);
+        let done = convert.output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap()
     }
@@ -203,8 +208,36 @@ fn jupyterlabs_own_export_is_the_same_page() {
         std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
     });
     // The address behind File > Save and Export Notebook As > HTML.
-    let menu = "/nbconvert/html/essai.ipynb?download=true";
-    let answer = send(&format!("http://127.0.0.1:{port}"), "GET", menu, &[("Authorization", "token known")], "");
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(answer.body, page());
+    let menu = |more: &str| {
+        let path = format!("/nbconvert/html/essai.ipynb?download=true{more}");
+        let answer = send(&format!("http://127.0.0.1:{port}"), "GET", &path, &[("Authorization", "token known")], "");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    };
+    assert_eq!(menu(""), page());
+    // It proposes to make the page harmless. Ours is, so that only spaces and signs between styles may change.
+    let bare = |page: &str| page.split_whitespace().collect::<String>().replace(";\"", "\"");
+    assert_eq!(bare(&menu("&sanitize_html=true")), bare(page()));
+}
+
+#[test]
+fn a_page_made_harmless_neither_acts_nor_fetches() {
+    let acting = "<script>alert(1)</script><p onclick='alert(1)'>a</p><iframe src='https://example.org'></iframe>\
+        <img src='https://example.org/x.png' onerror='alert(1)'><img src=data:text/html,x><a href=' javascript:alert(1)'>b</a>\
+        <a href='DATA:text/html,x'>c</a><svg onload='alert(1)'></svg><div style='background:url(https://example.org/y);padding:1px'>d</div>";
+    let notebook = json!({
+        "nbformat": 4, "nbformat_minor": 4, "metadata": {"language_info": {"name": "rust"}},
+        "cells": [markdown(&format!("# Un\n\n{acting}")), code("x", shown(json!({"text/html": acting, "text/plain": ""})))],
+    });
+    let page = Place::new(&notebook).convert_with(&["--HTMLExporter.sanitize_html=True"]);
+    assert_whole_in_itself(&page, "the page");
+    for (name, attributes) in elements(&page) {
+        assert_ne!(name, "svg");
+        for (attribute, value) in attributes {
+            let value = value.trim().to_lowercase();
+            assert!(attribute != "href" || !value.starts_with("data:") && !value.starts_with("javascript:"), "{value}");
+            assert!(attribute != "style" || !value.contains("url("), "{value}");
+        }
+    }
+    assert!(values(&page, "div", "style").iter().any(|style| style.contains("padding")), "what only shows stays");
 }

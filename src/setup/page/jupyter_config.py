@@ -35,6 +35,36 @@ def french(soup, where, rules):
             text.replace_with(typeset)
 
 
+# What a page keeps of HTML that shall be made harmless, as JupyterLab's export proposes: all that only shows something.
+TAGS = """a abbr acronym b blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption figure h1
+    h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strong sub summary sup table tbody td tfoot th
+    thead tr u ul var""".split()
+ATTRIBUTES = {"class", "id", "style", "title", "lang", "dir", "align", "alt", "colspan", "rowspan", "scope", "span", "start"}
+STYLES = """border-collapse border-bottom display font-size font-style font-weight height margin max-height max-width
+    min-height min-width opacity overflow overflow-wrap overflow-x overflow-y padding text-align text-decoration
+    vertical-align white-space width""".split()
+
+
+def keeps(tag, name, value):
+    """Whether an attribute stays: a picture is in the page itself, and a link leads out of it or within it."""
+    if name == "src":
+        return tag == "img" and value.startswith("data:image/")
+    if name == "href":
+        return tag == "a" and not value.strip().lower().startswith("data:")
+    return name in ATTRIBUTES
+
+
+def harmless(html):
+    """The HTML without what acts or fetches; nbconvert's own filter keeps no heading, no paragraph and no picture."""
+    import bleach
+    from bleach.css_sanitizer import CSSSanitizer
+
+    html = html.decode() if isinstance(html, bytes) else str(html)
+    protocols = {*bleach.ALLOWED_PROTOCOLS, "data"}
+    styles = CSSSanitizer(allowed_css_properties=STYLES)
+    return bleach.clean(html, tags=TAGS, attributes=keeps, protocols=protocols, css_sanitizer=styles)
+
+
 def frame(soup, table):
     """A table wider than the page scrolls in a box of its own, which a keyboard must reach; values stay on a line."""
     own = table.parent.name == "div" and "overflow" in table.parent.get("style", "")
@@ -93,6 +123,6 @@ c.HTMLExporter.template_name = "spar"
 c.HTMLExporter.language_code = "fr"
 c.HTMLExporter.embed_images = True
 c.HTMLExporter.exclude_anchor_links = True
-c.HTMLExporter.filters = {"dress": dress}
+c.HTMLExporter.filters = {"dress": dress, "clean_html": harmless}
 # Slides take their settings from pages.
 c.SlidesExporter.template_name = "reveal"
