@@ -335,7 +335,9 @@ fn the_last_time_below_the_chart_of_the_lag_is_not_cut() {
             let rest = text.split(&format!(" {name}=\"")).nth(1).unwrap();
             rest.split('"').next().unwrap().parse().unwrap()
         };
-        let width = number(figure.svg().split("<svg").nth(1).unwrap(), "width");
+        // In the units of the drawing: left, top, width and height.
+        let sheet = figure.svg().split("viewBox=\"").nth(1).unwrap().split('"').next().unwrap();
+        let width: f64 = sheet.split(' ').nth(2).unwrap().parse().unwrap();
         for label in figure.svg().split("<text").filter(|text| text.contains("middle") && text.contains("00:0")) {
             let text = label.split('>').nth(1).unwrap().split('<').next().unwrap().trim();
             // A digit is 0.636 em wide, the signs between them half of that.
