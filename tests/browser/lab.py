@@ -123,6 +123,8 @@ class Notebook:
         file = FOLDER / f"exported-{self.name}.html"
         with self.page.expect_download() as download:
             self.menu("File", "Save and Export Notebook As", "HTML")
+            # It asks whether to make the page harmless, and thinks so itself.
+            self.page.locator(".jp-Dialog button.jp-mod-accept").click()
         download.value.save_as(file)
         say(f"{self.name}: exported, {file.stat().st_size // 1000} kB")
         return file
